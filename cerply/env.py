@@ -1,0 +1,113 @@
+"""Reading the environment, typed, and refusing to start on a bad one with one clear line."""
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import NoReturn
+
+from django.core.exceptions import ImproperlyConfigured
+
+SHORTEST_SECRET = 32
+PUBLISHED_SECRETS = frozenset({"dev-admin-token-12345", "development-secret-key-not-for-production"})
+HOST = re.compile(r"[a-z0-9.-]+(:[0-9]{1,5})?", re.IGNORECASE | re.ASCII)
+
+
+class Environment(StrEnum):
+    DEVELOPMENT = "development"
+    TEST = "test"
+    STAGING = "staging"
+    PRODUCTION = "production"
+
+
+def refuse(message: str) -> NoReturn:
+    """Stops the start."""
+    raise ImproperlyConfigured(message)
+
+
+class Env:
+    """The process's environment. ``CERPLY_ENV`` decides what may have a default; unset or misspelt is production."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self.variables = variables
+        name = self.text("CERPLY_ENV")
+        self.name = Environment(name) if name in set(Environment) else Environment.PRODUCTION
+
+    @property
+    def is_relaxed(self) -> bool:
+        """Development and test: published secrets are allowed, and demo data."""
+        return self.name in {Environment.DEVELOPMENT, Environment.TEST}
+
+    def text(self, name: str, default: str = "") -> str:
+        return self.variables.get(name, "").strip() or default
+
+    def flag(self, name: str, *, default: bool = False) -> bool:
+        """On only when ``true``; an unset one is the default, any other word is off."""
+        value = self.text(name)
+        return default if not value else value.lower() == "true"
+
+    def number(self, name: str, default: int, *, least: int = 0) -> int:
+        value = self.text(name, str(default))
+        if not value.isascii() or not value.isdigit() or int(value) < least:
+            refuse(f"{name} must be a whole number of at least {least}, not {value!r}.")
+        return int(value)
+
+    def words(self, name: str, default: str = "") -> list[str]:
+        return [word.strip() for word in self.text(name, default).split(",") if word.strip()]
+
+    def secret(self, name: str, development: str) -> str:
+        """A secret without a default outside of development and test."""
+        value = self.text(name)
+        if self.is_relaxed:
+            return value or development
+        if not value:
+            refuse(f"{name} is not set. Set it to a random text of at least {SHORTEST_SECRET} characters.")
+        self.refuse_weak(name, value)
+        return value
+
+    def refuse_weak(self, name: str, value: str) -> None:
+        if value in PUBLISHED_SECRETS or len(value) < SHORTEST_SECRET or len(set(value)) < 8:
+            refuse(f"{name} is weak or published. Set it to a random text of at least {SHORTEST_SECRET} characters.")
+
+    def admin_token(self) -> str:
+        """The token that opens everything for reading; empty where it does not count.
+
+        Empty means that the header is as if it were not there: in production, and wherever CERPLY_ENV is misspelt.
+        """
+        value = self.text("ADMIN_TOKEN")
+        if self.text("CERPLY_ENV") not in {Environment.DEVELOPMENT, Environment.TEST, Environment.STAGING}:
+            return ""
+        if value and not self.is_relaxed:
+            self.refuse_weak("ADMIN_TOKEN", value)
+        return value
+
+    def encryption_keys(self, name: str, development: str) -> list[bytes]:
+        """AES-256 keys in base64, the one to encrypt with first; older ones still decrypt."""
+        keys = []
+        for text in self.words(name, development if self.is_relaxed else ""):
+            try:
+                key = base64.b64decode(text, altchars=b"-_" if "-" in text or "_" in text else None, validate=True)
+            except (ValueError, binascii.Error):
+                key = b""
+            if len(key) != 32:
+                refuse(f"{name} must be a comma-separated list of keys of 32 bytes in base64.")
+            if not self.is_relaxed and len(set(key)) < 8:
+                refuse(f"{name} holds a weak key. Make one with: openssl rand -base64 32")
+            keys.append(key)
+        if not keys:
+            refuse(f"{name} is not set. Make a key with: openssl rand -base64 32")
+        return keys
+
+    def url(self, name: str, development: str) -> str:
+        """An http(s) address without a trailing slash."""
+        value = self.text(name, development if self.is_relaxed else "").rstrip("/")
+        if not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", value):
+            refuse(f"{name} must be the http(s) address under which people reach Cerply, like https://cerply.example.")
+        return value
+
+    def host(self, name: str, default: str) -> str:
+        value = self.text(name, default)
+        if not HOST.fullmatch(value):
+            refuse(f"{name} must be a host name, like credentials.example.")
+        return value

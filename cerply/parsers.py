@@ -1,0 +1,125 @@
+"""The request body: read whole, within its limit, and parsed strictly."""
+
+import json
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, NoReturn
+
+from django.core.handlers.wsgi import WSGIRequest
+from django.http import HttpRequest
+
+from cerply.errors import BadRequest, PayloadTooLarge, UnsupportedMediaType
+
+MIB = 1024 * 1024
+BODY_LIMIT = 5 * MIB
+# What a client may go on sending after the limit, so that she sees the answer instead of a broken connection.
+DRAIN_LIMIT = 100 * MIB
+CHUNK = 64 * 1024
+
+
+class Malformed(ValueError):
+    """JSON that a strict reader refuses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What was sent. ``value`` is the parsed JSON, or None with ``problem`` saying why there is none."""
+
+    raw: bytes = b""
+    value: Any = None
+    content_type: str = ""
+    too_large: bool = False
+    problem: str | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.raw and not self.too_large
+
+    def refuse_unless_acceptable(self) -> None:
+        """413, then 415."""
+        if self.too_large:
+            raise PayloadTooLarge(f"The body is larger than {BODY_LIMIT // MIB} MiB.")
+        if self.raw and not _is_json(self.content_type):
+            raise UnsupportedMediaType()
+
+    def parsed(self) -> Any:
+        """The JSON value; 400 when it is malformed."""
+        if self.problem:
+            raise BadRequest(self.problem)
+        return self.value
+
+
+def read_body(request: HttpRequest) -> Body:
+    """Reads all that was sent, and keeps at most ``BODY_LIMIT`` bytes of it."""
+    stream = request.META.get("wsgi.input") if _is_chunked(request) else request
+    content_type = request.headers.get("Content-Type", "")
+    kept = bytearray()
+    size = 0
+    while stream is not None and size < DRAIN_LIMIT:
+        chunk = stream.read(CHUNK)
+        if not chunk:
+            break
+        size += len(chunk)
+        if size <= BODY_LIMIT:
+            kept += chunk
+    if size > BODY_LIMIT:
+        return Body(content_type=content_type, too_large=True)
+    raw = bytes(kept)
+    if not raw or not _is_json(content_type):
+        return Body(raw, content_type=content_type)
+    try:
+        return Body(raw, parse_json(raw), content_type)
+    except Malformed as exc:
+        return Body(raw, content_type=content_type, problem=str(exc))
+
+
+def parse_json(raw: bytes) -> Any:
+    """JSON as RFC 8259 has it: UTF-8, no NaN or Infinity, no key twice, no half of a surrogate pair.
+
+    Numbers with a fraction or an exponent become ``Decimal``, so that 0.1 is a tenth.
+    """
+    try:
+        text = raw.decode("utf-8")
+        value = json.loads(
+            text, parse_float=Decimal, parse_constant=_refuse_constant, object_pairs_hook=_refuse_repeated_keys
+        )
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False, default=str).encode("utf-8")
+    except UnicodeError:
+        raise Malformed("The body is not valid UTF-8 text, or holds half of a surrogate pair.") from None
+    except RecursionError:
+        raise Malformed("The body is nested too deeply.") from None
+    except json.JSONDecodeError as exc:
+        raise Malformed(f"The body is not valid JSON: {exc.msg} at line {exc.lineno}, column {exc.colno}.") from None
+    except Malformed:
+        raise
+    except ValueError:
+        raise Malformed("The body holds a number with too many digits.") from None
+    return value
+
+
+def _is_chunked(request: HttpRequest) -> bool:
+    return (
+        isinstance(request, WSGIRequest)
+        and not request.META.get("CONTENT_LENGTH")
+        and "chunked" in request.headers.get("Transfer-Encoding", "").lower()
+    )
+
+
+def _is_json(content_type: str) -> bool:
+    media_type, _, parameters = content_type.partition(";")
+    if media_type.strip().lower() != "application/json":
+        return False
+    charset = parameters.replace(" ", "").replace('"', "").lower()
+    return charset in {"", "charset=utf-8"}
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise Malformed(f"The body is not valid JSON: {name} is not a number.")
+
+
+def _refuse_repeated_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise Malformed("The body is ambiguous: a key appears twice in one object.")
+    return value

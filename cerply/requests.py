@@ -1,0 +1,53 @@
+"""What is known about the request being answered, for everything that it causes."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from uuid import uuid4
+
+import structlog
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+VALID_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
+
+_request_id: ContextVar[str] = ContextVar("request_id", default="")
+
+
+def current_request_id() -> str:
+    """The id of the request (or of the job or command) that is running; empty outside of one."""
+    return _request_id.get()
+
+
+@contextmanager
+def request_id(value: str) -> Iterator[None]:
+    """Everything inside is logged and audited under this id."""
+    token = _request_id.set(value)
+    try:
+        with structlog.contextvars.bound_contextvars(request_id=value):
+            yield
+    finally:
+        _request_id.reset(token)
+
+
+class RequestIdMiddleware:
+    """Takes over the caller's ``X-Request-ID`` where it is well-formed, else makes one, and echoes it."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+        self.image_headers = {
+            "X-Image-Revision": settings.IMAGE_REVISION,
+            "X-Image-Created": settings.IMAGE_CREATED,
+            "X-Image-Tag": settings.IMAGE_TAG,
+        }
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        given = request.headers.get("X-Request-ID", "")
+        value = given if VALID_REQUEST_ID.fullmatch(given) else str(uuid4())
+        with request_id(value):
+            response = self.get_response(request)
+        response["X-Request-ID"] = value
+        for name, text in self.image_headers.items():
+            response[name] = text
+        return response

@@ -1,0 +1,243 @@
+"""Settings of every environment; what differs is read from the environment, here and nowhere else."""
+
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+
+from cerply.env import Env, refuse
+from cerply.logs import logging_config
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+environ.Env.read_env(BASE_DIR / ".env")
+env = Env(os.environ)
+
+# -- which installation --
+
+CERPLY_ENV = env.name
+RELAXED = env.is_relaxed
+DEBUG = env.is_relaxed and env.flag("DEBUG")
+PORT = env.number("PORT", 8080, least=1)
+PUBLIC_URL = env.url("PUBLIC_URL", f"http://127.0.0.1:{PORT}")
+PUBLIC_HOST = urlsplit(PUBLIC_URL).hostname or ""
+HTTPS = PUBLIC_URL.startswith("https://")
+ISSUER_HOST = env.host("ISSUER_HOST", urlsplit(PUBLIC_URL).netloc)
+VERSION = "0.1.0"
+IMAGE_REVISION = env.text("IMAGE_REVISION", "unknown")
+IMAGE_CREATED = env.text("IMAGE_CREATED", "unknown")
+IMAGE_TAG = env.text("IMAGE_TAG", VERSION)
+
+if not RELAXED and not HTTPS:
+    refuse("PUBLIC_URL must begin with https:// outside of development and test.")
+
+# -- secrets --
+
+SECRET_KEY = env.secret("SECRET_KEY", "development-secret-key-not-for-production")
+SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS")
+ADMIN_TOKEN = env.admin_token()
+ADMIN_TOKEN_IS_IGNORED = bool(env.text("ADMIN_TOKEN")) and not ADMIN_TOKEN
+KEY_ENCRYPTION_KEYS = env.encryption_keys("KEY_ENCRYPTION_KEYS", "ZGV2ZWxvcG1lbnQta2V5LW5vdC1mb3ItcHJvZHVjdGk=")
+
+# -- what is on --
+
+FEATURE_SWITCHES = {
+    "gamification": env.flag("FF_GAMIFICATION_V1"),
+    "certificates": env.flag("FF_CERTIFICATES_V1"),
+    "manager_notifications": env.flag("FF_MANAGER_NOTIFICATIONS_V1"),
+}
+PERSIST_AUDIT_EVENTS = env.flag("PERSIST_AUDIT_EVENTS", default=True)
+RETAIN_AUDIT_DAYS = env.number("RETAIN_AUDIT_DAYS", 180, least=1)
+KPIS_REQUIRE_AUTH = env.flag("KPIS_REQUIRE_AUTH")
+
+# Requests a client may make, in the notation of the `limits` library, by class of route.
+RATE_LIMITS = {
+    "api": env.text("RATE_LIMIT_API", "1000/second"),
+    "anonymous": env.text("RATE_LIMIT_ANONYMOUS", "1000/second" if RELAXED else "20/second"),
+    "sign_in": env.text("RATE_LIMIT_SIGN_IN", "1000/minute" if RELAXED else "10/minute"),
+    "verification": env.text("RATE_LIMIT_VERIFICATION", "1000/second" if RELAXED else "60/minute"),
+}
+# How many proxies in front of us append to X-Forwarded-For; 0: the peer's address is the client's.
+TRUSTED_PROXIES = env.number("TRUSTED_PROXIES", 0)
+
+# -- Django --
+
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "*" if RELAXED else PUBLIC_HOST)
+CSRF_TRUSTED_ORIGINS = [f"https://{PUBLIC_HOST}"] if HTTPS else []
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_q",
+    "cerply",
+    "cerply.accounts",
+    "cerply.tracks",
+    "gamification",
+    "certificates",
+    "notifications",
+    "ops",
+    "audit",
+]
+MIDDLEWARE = [
+    "cerply.requests.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "cerply.urls"
+WSGI_APPLICATION = "cerply.wsgi.application"
+APPEND_SLASH = False
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+CSRF_FAILURE_VIEW = "cerply.errors.csrf_failure"
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+STATIC_URL = "/static/"
+STATIC_ROOT = Path(env.text("STATIC_ROOT", str(BASE_DIR / "static")))
+MEDIA_ROOT = Path(env.text("MEDIA_ROOT", str(BASE_DIR / ".data" / "media")))
+WHITENOISE_USE_FINDERS = RELAXED
+WHITENOISE_AUTOREFRESH = DEBUG
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if RELAXED
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+FILE_UPLOAD_PERMISSIONS = 0o640
+
+# -- database --
+
+if not env.text("DATABASE_URL"):
+    refuse("DATABASE_URL is not set. `make demo` and `make test` start a PostgreSQL of their own; else name yours.")
+DATABASES = {"default": environ.Env.db_url_config(env.text("DATABASE_URL"))}
+if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
+    refuse("DATABASE_URL must name a PostgreSQL database: postgres://user:password@host:5432/name")
+DATABASES["default"] |= {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
+DATABASES["default"]["OPTIONS"] = DATABASES["default"].get("OPTIONS", {}) | {"connect_timeout": 5}
+
+# -- who may come in --
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["cerply.accounts.backends.EmailBackend"]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+# E-mail addresses are unique within an organization and among staff, which the system check cannot see.
+SILENCED_SYSTEM_CHECKS = ["auth.W004"]
+LOGIN_URL = "admin:login"
+PASSWORD_RESET_TIMEOUT = 24 * 60 * 60
+SESSION_COOKIE_AGE = 14 * 24 * 60 * 60
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_SSL_REDIRECT = HTTPS and env.flag("SECURE_SSL_REDIRECT", default=True)
+SECURE_REDIRECT_EXEMPT = [r"^api/health"]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.flag("TRUST_FORWARDED_PROTO") else None
+SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+X_FRAME_OPTIONS = "DENY"
+
+# -- mail --
+
+DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", f"Cerply <no-reply@{PUBLIC_HOST}>")
+if not RELAXED and not env.text("EMAIL_URL"):
+    refuse("EMAIL_URL is not set. Name a mail server: smtp+tls://user:password@host:587")
+vars().update(environ.Env.email_url_config(env.text("EMAIL_URL", "consolemail://")))
+
+# -- REST --
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["cerply.accounts.authentication.CredentialAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "cerply.negotiation.OneRepresentation",
+    "DEFAULT_THROTTLE_CLASSES": ["cerply.throttling.ClientThrottle"],
+    "DEFAULT_SCHEMA_CLASS": "cerply.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "cerply.errors.exception_handler",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+    "COERCE_DECIMAL_TO_STRING": False,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Cerply",
+    "DESCRIPTION": "Recognition and credentials for company learning.",
+    "VERSION": VERSION,
+    "OAS_VERSION": "3.1.1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
+    "PATH_CONVERTER_OVERRIDES": {"id": {"type": "string", "format": "uuid"}, "segment": {"type": "string"}},
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "cerply.openapi.close_request_bodies",
+    ],
+}
+
+# -- jobs --
+
+Q_CLUSTER = {
+    "name": "cerply",
+    "orm": "default",
+    "workers": env.number("WORKERS", 2, least=1),
+    "poll": 0.1,
+    "bulk": 10,
+    "queue_limit": 20,
+    "timeout": 300,
+    "retry": 360,
+    "max_attempts": 5,
+    "ack_failures": True,
+    "catch_up": False,
+    "save_limit": 1000,
+    "label": "Queue",
+}
+# What runs by the clock: name, function, cron line in UTC, and the longest it may hold its lease in seconds.
+JOBS = {
+    "cleanup_idempotency_keys": {"run": "ops.idempotency.clean_up", "cron": "0 2 * * *"},
+    "cleanup_audit_events": {"run": "audit.retention.clean_up", "cron": "0 3 * * 0"},
+    "create_audit_partitions": {"run": "audit.partitions.create_ahead", "cron": "15 1 * * *"},
+    "fold_kpis": {"run": "audit.kpis.fold", "cron": "*/5 * * * *"},
+    "render_certificates": {"run": "certificates.rendering.render_owed", "cron": "*/5 * * * *"},
+    "catch_up_features": {"run": "gamification.catchup.resume", "cron": "*/5 * * * *"},
+}
+
+UNFOLD = {"SITE_TITLE": "Cerply", "SITE_HEADER": "Cerply", "DASHBOARD_CALLBACK": "cerply.dashboard.context"}
+LOGGING = logging_config(json=not RELAXED or env.flag("LOG_JSON"), level=env.text("LOG_LEVEL", "INFO"))
+LOGGING_CONFIG = "logging.config.dictConfig"

@@ -1,0 +1,132 @@
+"""The flow of every API request.
+
+The contract fixes the order in which a request is checked, and it is not the framework's: that is why `ApiView` has
+its own `dispatch`. A view fills in `permit`, `find` and its methods.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils.cache import patch_vary_headers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+from rest_framework.views import APIView
+
+from cerply.errors import BadRequest, Forbidden, Invalid, MethodNotAllowed, Unauthorized
+from cerply.identifiers import parse_uuid
+from cerply.pagination import Page
+from cerply.parsers import Body, read_body
+from cerply.permissions import ANONYMOUS, Caller
+
+WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+
+
+class ApiView(APIView):
+    """One route. In order: switch, method, ids, who, body, organization's feature, may she, is it there, the work."""
+
+    http_method_names = ["get", "head", "post", "put", "patch", "delete"]
+    public: ClassVar[bool] = False
+    rate_class: ClassVar[str] = "api"
+    caller: Caller = ANONYMOUS
+    body: Body = Body()
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        self.args, self.kwargs = args, kwargs
+        self.request: Request = self.initialize_request(request, *args, **kwargs)
+        self.headers = self.default_response_headers
+        try:
+            self.check_switch()
+            handler = self.method_handler()
+            self.kwargs = self.parsed_ids(kwargs)
+            if request.method in WRITES:
+                self.body = read_body(request)
+            self.caller = self.authenticated()
+            self.check_rate()
+            self.body.refuse_unless_acceptable()
+            self.check_feature()
+            self.permit()
+            response = self.perform(handler)
+        except Exception as exc:
+            response = self.handle_exception(exc)
+        self.response = self.finalize_response(self.request, response, *args, **kwargs)
+        return self.response
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        if not response.has_header("Cache-Control"):
+            response["Cache-Control"] = "private, no-cache" if response.status_code < 400 else "no-store"
+        patch_vary_headers(response, ["Authorization", "Cookie", "X-Admin-Token"])
+        return response
+
+    def check_switch(self) -> None:
+        """404 where the feature is off for everyone."""
+
+    def method_handler(self) -> Callable[..., Response]:
+        method = (self.request.method or "").lower()
+        handler = getattr(self, method, None) if method in self.http_method_names else None
+        if handler is None:
+            raise MethodNotAllowed(method.upper(), self.allowed_methods)
+        return handler  # type: ignore[no-any-return]
+
+    def parsed_ids(self, kwargs: Mapping[str, str]) -> dict[str, UUID | str]:
+        """Arguments named ``…_id`` are UUIDs; anything else in their place is 400."""
+        parsed: dict[str, UUID | str] = {}
+        for name, text in kwargs.items():
+            value = parse_uuid(text) if name.endswith("_id") else text
+            if value is None:
+                raise BadRequest("An id in the path is not a UUID.")
+            parsed[name] = value
+        return parsed
+
+    def authenticated(self) -> Caller:
+        """A credential that is present decides alone: a wrong one is 401, on public routes too."""
+        self.perform_authentication(self.request)
+        caller = self.request.auth or ANONYMOUS
+        if caller.is_anonymous and not self.public:
+            raise Unauthorized()
+        return caller
+
+    def check_rate(self) -> None:
+        self.check_throttles(self.request)
+
+    def check_feature(self) -> None:
+        """404 where the feature is off for the caller's organization."""
+
+    def permit(self) -> None:
+        """403 for who may not; decided without telling whether the thing exists."""
+
+    def perform(self, handler: Callable[..., Response]) -> Response:
+        self.find()
+        return handler(self.request, **self.kwargs)
+
+    def find(self) -> None:
+        """404 or 410 before the body is looked at."""
+
+    def valid[S: BaseSerializer[Any]](self, serializer: type[S], **options: Any) -> dict[str, Any]:
+        """The body, checked; 400 naming each wrong field."""
+        value = self.body.parsed()
+        if not isinstance(value, dict):
+            raise BadRequest("Send a JSON object.")
+        checked = serializer(data=value, **options)
+        checked.is_valid(raise_exception=True)
+        return dict(checked.validated_data)
+
+    def query[S: BaseSerializer[Any]](self, serializer: type[S]) -> dict[str, Any]:
+        """The query string's known parameters, checked."""
+        known = {name: text for name, text in self.request.query_params.items() if name in serializer().fields}
+        if bad := [name for name, text in known.items() if "\0" in text]:
+            raise Invalid({name: ["NUL is not allowed."] for name in bad})
+        checked = serializer(data=known)
+        checked.is_valid(raise_exception=True)
+        return dict(checked.validated_data)
+
+    def page(self) -> Page:
+        return Page.of(self.request.query_params)
+
+    def require(self, allowed: bool, message: str | None = None) -> None:
+        if not allowed:
+            raise Forbidden(message)
