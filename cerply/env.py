@@ -5,8 +5,9 @@ import binascii
 import re
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import NoReturn
+from typing import Any, NoReturn
 
+import environ
 from django.core.exceptions import ImproperlyConfigured
 
 SHORTEST_SECRET = 32
@@ -105,6 +106,27 @@ class Env:
         if not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", value):
             refuse(f"{name} must be the http(s) address under which people reach Cerply, like https://cerply.example.")
         return value
+
+    def mailer(self, name: str, development: str) -> dict[str, Any]:
+        """An entry of Django's ``MAILERS``: ``smtp+tls://user:password@host:587``, or ``consolemail://``."""
+        value = self.text(name, development if self.is_relaxed else "")
+        if not value:
+            refuse(f"{name} is not set. Name a mail server: smtp+tls://user:password@host:587")
+        config = environ.Env.email_url_config(value)
+        names = {
+            "host": "EMAIL_HOST",
+            "port": "EMAIL_PORT",
+            "username": "EMAIL_HOST_USER",
+            "password": "EMAIL_HOST_PASSWORD",
+            "use_tls": "EMAIL_USE_TLS",
+            "use_ssl": "EMAIL_USE_SSL",
+            "file_path": "EMAIL_FILE_PATH",
+        }
+        options = {option: config[key] for option, key in names.items() if config.get(key)}
+        if config["EMAIL_BACKEND"].endswith("smtp.EmailBackend"):
+            options["timeout"] = 20
+            options.pop("file_path", None)
+        return {"BACKEND": config["EMAIL_BACKEND"], "OPTIONS": options}
 
     def host(self, name: str, default: str) -> str:
         value = self.text(name, default)

@@ -20,12 +20,12 @@ class CallerKind(StrEnum):
     ANONYMOUS = "anonymous"
     MEMBER = "member"
     STAFF = "staff"
-    ADMIN_TOKEN = "admin_token"
+    ADMIN_TOKEN = "admin_token"  # noqa: S105 - a kind, not a secret
 
 
 class ActorKind(StrEnum):
     USER = "user"
-    ADMIN_TOKEN = "admin_token"
+    ADMIN_TOKEN = "admin_token"  # noqa: S105 - a kind, not a secret
     SYSTEM = "system"
     ANONYMOUS = "anonymous"
 

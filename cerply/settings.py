@@ -176,9 +176,7 @@ X_FRAME_OPTIONS = "DENY"
 # -- mail --
 
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", f"Cerply <no-reply@{PUBLIC_HOST}>")
-if not RELAXED and not env.text("EMAIL_URL"):
-    refuse("EMAIL_URL is not set. Name a mail server: smtp+tls://user:password@host:587")
-vars().update(environ.Env.email_url_config(env.text("EMAIL_URL", "consolemail://")))
+MAILERS = {"default": env.mailer("EMAIL_URL", "consolemail://")}
 
 # -- REST --
 

@@ -1,0 +1,272 @@
+"""The people: organizations, users, teams, and the tokens that act for users."""
+
+from datetime import datetime
+from typing import Any, ClassVar, Self
+from uuid import UUID
+from zoneinfo import available_timezones
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.core.exceptions import ValidationError
+from django.core.validators import FileExtensionValidator, RegexValidator
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Lower
+
+from cerply import clock
+from cerply.identifiers import uuid7
+from cerply.permissions import Caller, CallerKind, Role
+from cerply.tenancy import TenantQuerySet
+
+
+def validate_timezone(name: str) -> None:
+    """An IANA time zone that this machine knows."""
+    if name not in available_timezones():
+        raise ValidationError("Give a time zone of the IANA database, like Europe/Berlin.")
+
+
+class OrganizationQuerySet(models.QuerySet["Organization"]):
+    def open(self) -> Self:
+        return self.filter(closed_at=None)
+
+    def locked(self) -> Self:
+        """Locked against being closed or deleted; rows that only refer to it are not held up."""
+        return self.select_for_update(no_key=True)
+
+
+class Organization(models.Model):
+    """A customer: everything of hers is invisible to every other one."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.CharField(max_length=255)
+    logo = models.FileField(
+        upload_to="logos/",
+        blank=True,
+        validators=[FileExtensionValidator(["png", "jpg", "jpeg"])],
+        help_text="PNG or JPEG, printed on certificates.",
+    )
+    colour = models.CharField(
+        max_length=7,
+        default="#1f4e79",
+        validators=[RegexValidator(r"^#[0-9a-fA-F]{6}$", "Give a colour as #rrggbb.")],
+        help_text="The colour of her certificates, as #rrggbb.",
+    )
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+    closed_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = OrganizationQuerySet.as_manager()
+
+    class Meta:
+        db_table = "organizations"
+        ordering = ["name", "id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(colour__regex=r"^#[0-9a-fA-F]{6}$"), name="organizations_colour_is_rgb")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class UserManager(BaseUserManager["User"]):
+    def get_by_natural_key(self, username: str | None) -> "User":
+        """Staff only: members' addresses are unique inside their organization alone."""
+        return self.get(organization=None, email__iexact=username)
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        """For ``manage.py createsuperuser``."""
+        user = self.model(email=email, is_staff=True, is_superuser=True, role=None, **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+
+class UserQuerySet(TenantQuerySet["User"]):
+    def members(self) -> Self:
+        """People of organizations; platform staff are not among them."""
+        return self.exclude(organization=None)
+
+    def visible_to(self, caller: Caller) -> Self:
+        """Herself; a manager's team members; the whole organization; everyone."""
+        people = self.members().in_reach_of(caller)
+        if caller.reads_organization:
+            return people
+        reach = Q(id=caller.user_id)
+        if caller.role is Role.MANAGER:
+            reach |= Q(id__in=Membership.objects.managed_by(caller.user_id).values("user_id"))
+        return people.filter(reach)
+
+    def locked_in_order(self, ids: "list[UUID]") -> Self:
+        return self.filter(id__in=ids).order_by("id").select_for_update(no_key=True)
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """Somebody who may sign in: a member of one organization, or platform staff (of none)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization = models.ForeignKey(
+        Organization, null=True, blank=True, on_delete=models.PROTECT, related_name="users", editable=False
+    )
+    external_id = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001 - unique where there is one
+    name = models.CharField(max_length=255)
+    email = models.EmailField(max_length=254)
+    role = models.CharField(max_length=16, choices=Role, null=True, blank=True)  # noqa: DJ001 - staff have none
+    locale = models.CharField(max_length=16, default="en")
+    timezone = models.CharField(max_length=64, default="UTC", validators=[validate_timezone])
+    is_active = models.BooleanField(default=True)
+    is_staff = models.BooleanField(default=False, editable=False)
+    # Part of what a session is bound to: raising it ends them all.
+    session_epoch = models.PositiveIntegerField(default=0, editable=False)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+
+    objects = UserManager.from_queryset(UserQuerySet)()
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = ["name"]
+
+    class Meta:
+        db_table = "users"
+        ordering = ["name", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                F("organization"),
+                Lower("email"),
+                nulls_distinct=False,
+                name="users_email_unique_in_organization",
+                violation_error_message="Somebody in the organization has this e-mail address already.",
+            ),
+            models.UniqueConstraint(
+                fields=["organization", "external_id"],
+                name="users_external_id_unique_in_organization",
+                violation_error_message="Somebody in the organization has this external id already.",
+            ),
+            models.CheckConstraint(
+                condition=Q(organization=None, is_staff=True, role=None)
+                | Q(organization__isnull=False, is_staff=False, is_superuser=False, role__isnull=False),
+                name="users_are_staff_or_members",
+            ),
+            models.CheckConstraint(
+                condition=Q(role=None) | Q(role__in=Role.values),
+                name="users_role_is_known",
+            ),
+        ]
+        indexes = [
+            # Sign-in: who bears this address, in whatever organization.
+            models.Index(Lower("email"), name="users_by_email"),
+            # GET /api/learners: an organization's people by name.
+            models.Index(fields=["organization", "name", "id"], name="users_by_name"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} <{self.email}>"
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """Django's hash of the password, and the epoch: what ends her sessions changes one of the two."""
+        own: str = super()._get_session_auth_hash(secret=secret)  # type: ignore[misc]
+        return f"{own}{self.session_epoch}"
+
+    def caller(self, token_id: UUID | None = None) -> Caller:
+        """Who she is to the rest of the program."""
+        if self.organization_id is None:
+            return Caller(CallerKind.STAFF, user_id=self.id, token_id=token_id)
+        return Caller(CallerKind.MEMBER, self.id, self.organization_id, Role(self.role), token_id)
+
+
+class Team(models.Model):
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="teams", editable=False)
+    name = models.CharField(max_length=255)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+
+    objects = TenantQuerySet["Team"].as_manager()
+
+    class Meta:
+        db_table = "teams"
+        ordering = ["name", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                F("organization"),
+                Lower("name"),
+                name="teams_name_unique_in_organization",
+                violation_error_message="The organization has a team of this name already.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class TeamRole(models.TextChoices):
+    MEMBER = "member", "Member"
+    MANAGER = "manager", "Manager"
+
+
+class MembershipQuerySet(models.QuerySet["Membership"]):
+    def managed_by(self, user_id: UUID | None) -> Self:
+        """Memberships (not managerships) in the teams that she manages."""
+        teams = Membership.objects.filter(user_id=user_id, role=TeamRole.MANAGER).values("team_id")
+        return self.filter(team_id__in=teams, role=TeamRole.MEMBER)
+
+
+class Membership(models.Model):
+    """Somebody is in a team: as a member, as its manager, or (in two rows) as both."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=16, choices=TeamRole, default=TeamRole.MEMBER)
+
+    objects = MembershipQuerySet.as_manager()
+
+    class Meta:
+        db_table = "team_members"
+        ordering = ["team_id", "role", "user_id"]
+        constraints = [
+            models.UniqueConstraint(fields=["team", "user", "role"], name="team_members_once_per_role"),
+            models.CheckConstraint(condition=Q(role__in=TeamRole.values), name="team_members_role_is_known"),
+        ]
+        indexes = [
+            # Whose manager is she, and who are this learner's managers.
+            models.Index(fields=["user", "role", "team"], name="team_members_by_user")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} in {self.team_id} as {self.role}"
+
+
+class ApiTokenQuerySet(TenantQuerySet["ApiToken"]):
+    def usable(self, moment: datetime) -> Self:
+        return self.filter(revoked_at=None, expires_at__gt=moment)
+
+
+class ApiToken(models.Model):
+    """A bearer token that acts for a user. The secret itself is shown once; its SHA-256 stays."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization = models.ForeignKey(
+        Organization, null=True, on_delete=models.PROTECT, related_name="+", editable=False
+    )
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="api_tokens")
+    name = models.CharField(max_length=255)
+    digest = models.BinaryField(max_length=32, unique=True, editable=False)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+    expires_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = ApiTokenQuerySet.as_manager()
+
+    class Meta:
+        db_table = "api_tokens"
+        ordering = ["-created_at", "-id"]
+        verbose_name = "API token"
+        constraints = [
+            models.CheckConstraint(condition=Q(expires_at__gt=F("created_at")), name="api_tokens_expire_after_creation")
+        ]
+        indexes = [
+            # GET /api/auth/tokens, newest first.
+            models.Index(fields=["user", "-created_at", "-id"], name="api_tokens_by_user")
+        ]
+
+    def __str__(self) -> str:
+        return self.name

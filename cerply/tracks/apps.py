@@ -1,0 +1,7 @@
+from django.apps import AppConfig
+
+
+class TracksConfig(AppConfig):
+    name = "cerply.tracks"
+    label = "tracks"
+    verbose_name = "Tracks"

@@ -1,0 +1,95 @@
+"""The material: tracks, and the items that learners answer."""
+
+from typing import Self
+
+from django.db import models
+from django.db.models import Q
+
+from cerply import clock
+from cerply.accounts.models import Organization
+from cerply.identifiers import uuid7
+from cerply.permissions import Caller
+from cerply.tenancy import TenantQuerySet
+
+
+class CertifiesFrom(models.TextChoices):
+    """Whose answers count for completing a track."""
+
+    SYSTEM = "system", "Answers recorded by the organization's systems"
+    ANY = "any", "Any answers, also those that the learner's own credential recorded"
+
+
+class TrackQuerySet(TenantQuerySet["Track"]):
+    def usable_by(self, caller: Caller) -> Self:
+        """The organization's own and the shared ones; all of them for who reads everything."""
+        if caller.reads_everything:
+            return self.all()
+        return self.filter(Q(organization_id=caller.organization_id) | Q(organization=None))
+
+    def with_item_counts(self) -> Self:
+        return self.annotate(item_count=models.Count("items", filter=Q(items__retired_at=None)))
+
+
+class Track(models.Model):
+    """A course of items. Without an organization it is shared with all of them."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization = models.ForeignKey(
+        Organization, null=True, blank=True, on_delete=models.PROTECT, related_name="tracks", editable=False
+    )
+    external_id = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001 - unique where there is one
+    title = models.CharField(max_length=255)
+    certifies_from = models.CharField(max_length=16, choices=CertifiesFrom, default=CertifiesFrom.SYSTEM)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+
+    objects = TrackQuerySet.as_manager()
+
+    class Meta:
+        db_table = "tracks"
+        ordering = ["title", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "external_id"],
+                name="tracks_external_id_unique_in_organization",
+                violation_error_message="The organization has a track with this external id already.",
+            ),
+            models.CheckConstraint(
+                condition=Q(certifies_from__in=CertifiesFrom.values), name="tracks_certifies_from_is_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class ItemQuerySet(models.QuerySet["Item"]):
+    def active(self) -> Self:
+        return self.filter(retired_at=None)
+
+
+class Item(models.Model):
+    """Something to answer. One with answers is retired, never deleted."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    track = models.ForeignKey(Track, on_delete=models.PROTECT, related_name="items")
+    external_id = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001 - unique where there is one
+    title = models.CharField(max_length=255)
+    position = models.PositiveIntegerField(default=0)
+    retired_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+
+    objects = ItemQuerySet.as_manager()
+
+    class Meta:
+        db_table = "items"
+        ordering = ["track_id", "position", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["track", "external_id"],
+                name="items_external_id_unique_in_track",
+                violation_error_message="The track has an item with this external id already.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.title

@@ -1,0 +1,19 @@
+"""Every path of the service."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("api/", include("cerply.accounts.urls")),
+    path("api/", include("cerply.tracks.urls")),
+    path("api/", include("gamification.urls")),
+    path("api/", include("certificates.urls")),
+    path("api/", include("notifications.urls")),
+    path("api/", include("ops.urls")),
+]
+
+handler400 = "cerply.errors.bad_request"
+handler403 = "cerply.errors.permission_denied"
+handler404 = "cerply.errors.page_not_found"
+handler500 = "cerply.errors.server_error"
