@@ -99,7 +99,7 @@ class ApiView(APIView):
     def permit(self) -> None:
         """403 for who may not; decided without telling whether the thing exists."""
 
-    def perform(self, handler: Callable[..., Response]) -> Response:
+    def perform(self, handler: Callable[..., Response]) -> HttpResponseBase:
         self.find()
         return handler(self.request, **self.kwargs)
 
