@@ -1,0 +1,163 @@
+"""What happened, and the counters that are kept of it."""
+
+from datetime import datetime
+from typing import Self
+from uuid import UUID
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import models
+from django.db.models import Q
+
+from cerply.identifiers import uuid7
+from cerply.permissions import ActorKind
+
+NO_ORGANIZATION = UUID(int=0)
+
+
+class EventType(models.TextChoices):
+    BADGE_AWARDED = "badge_awarded", "Badge awarded"
+    LEVEL_CHANGED = "level_changed", "Level changed"
+    COMPLETION_RECORDED = "completion_recorded", "Completion recorded"
+    CERTIFICATE_ISSUED = "certificate_issued", "Certificate issued"
+    CERTIFICATE_DOWNLOADED = "certificate_downloaded", "Certificate downloaded"
+    CERTIFICATE_REVOKED = "certificate_revoked", "Certificate revoked"
+    NOTIFICATION_MARKED_READ = "notification_marked_read", "Notification marked as read"
+    PREFERENCES_CHANGED = "preferences_changed", "Notification preferences changed"
+
+    SIGNED_IN = "signed_in", "Signed in"
+    SIGN_IN_FAILED = "sign_in_failed", "Sign-in failed"
+    SIGNED_OUT = "signed_out", "Signed out"
+    PASSWORD_LINK_REQUESTED = "password_link_requested", "Password link requested"  # noqa: S105 - a name
+    PASSWORD_CHANGED = "password_changed", "Password changed"  # noqa: S105 - a name
+    TOKEN_CREATED = "token_created", "Token created"  # noqa: S105 - a name
+    TOKEN_REVOKED = "token_revoked", "Token revoked"  # noqa: S105 - a name
+    ADMIN_TOKEN_USED = "admin_token_used", "Admin token used"  # noqa: S105 - a name
+
+    USER_CREATED = "user_created", "User created"
+    USER_UPDATED = "user_updated", "User updated"
+    ROLE_CHANGED = "role_changed", "Role changed"
+    USER_DEACTIVATED = "user_deactivated", "User deactivated"
+    USER_REACTIVATED = "user_reactivated", "User reactivated"
+    PEOPLE_IMPORTED = "people_imported", "People imported"
+    TEAM_CREATED = "team_created", "Team created"
+    TEAM_UPDATED = "team_updated", "Team updated"
+    TEAM_DELETED = "team_deleted", "Team deleted"
+    TEAM_MEMBER_ADDED = "team_member_added", "Team member added"
+    TEAM_MEMBER_REMOVED = "team_member_removed", "Team member removed"
+
+    TRACK_CREATED = "track_created", "Track created"
+    TRACK_UPDATED = "track_updated", "Track updated"
+    ITEMS_CHANGED = "items_changed", "Items changed"
+    BADGE_CREATED = "badge_created", "Badge created"
+    BADGE_CHANGED = "badge_changed", "Badge changed"
+
+    ORGANIZATION_CREATED = "organization_created", "Organization created"
+    ORGANIZATION_CHANGED = "organization_changed", "Organization changed"
+    ORGANIZATION_CLOSED = "organization_closed", "Organization closed"
+    ORGANIZATION_REOPENED = "organization_reopened", "Organization reopened"
+    ORGANIZATION_DELETED = "organization_deleted", "Organization deleted"
+    FEATURE_SWITCHED = "feature_switched", "Feature switched"
+    ROLLOUT_CHANGED = "rollout_changed", "Rollout changed"
+    SIGNING_KEY_CREATED = "signing_key_created", "Signing key created"
+    SIGNING_KEY_ROTATED = "signing_key_rotated", "Signing key rotated"
+    AUDIT_PURGED = "audit_purged", "Audit purged"
+
+
+def event_types() -> list[tuple[str, str]]:
+    """A function, so that a new type needs no migration."""
+    return EventType.choices
+
+
+class Kpi(models.TextChoices):
+    BADGES_AWARDED = "badges_awarded"
+    LEVELS_CHANGED = "levels_changed"
+    CERTIFICATES_ISSUED = "certificates_issued"
+    CERTIFICATES_DOWNLOADED = "certificates_downloaded"
+    CERTIFICATES_REVOKED = "certificates_revoked"
+    NOTIFICATIONS_MARKED_READ = "notifications_marked_read"
+
+
+class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
+    def for_organization(self, organization_id: UUID) -> Self:
+        return self.filter(organization_id=organization_id)
+
+    def since(self, moment: datetime) -> Self:
+        """By id, which is the time: only the partitions from then on are read."""
+        return self.filter(id__gte=UUID(int=int(moment.timestamp() * 1000) << 80))
+
+
+class AuditEvent(models.Model):
+    """One thing that happened. The database refuses to change or delete it; expired weeks are dropped whole.
+
+    Partitioned by week on the id, a UUIDv7 that begins with the milliseconds of `occurred_at`. No foreign keys:
+    evidence outlives what it speaks of.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization_id = models.UUIDField(null=True, blank=True)
+    type = models.CharField(max_length=40, choices=event_types)
+    subject_kind = models.CharField(max_length=40, blank=True)
+    subject_id = models.UUIDField(null=True, blank=True)
+    actor_kind = models.CharField(max_length=16, choices=[(kind.value, kind.value) for kind in ActorKind])
+    actor_id = models.UUIDField(null=True, blank=True)
+    actor_label = models.CharField(max_length=255, blank=True)
+    request_id = models.CharField(max_length=128, blank=True)
+    metadata = models.JSONField(default=dict, blank=True, encoder=DjangoJSONEncoder)
+    occurred_at = models.DateTimeField()
+
+    objects = AuditEventQuerySet.as_manager()
+
+    class Meta:
+        db_table = "audit_events"
+        ordering = ["-id"]
+        indexes = [
+            # The admin's list of one organization, newest first.
+            models.Index(fields=["organization_id", "id"], name="audit_events_by_organization"),
+            # The admin's list of one type, newest first.
+            models.Index(fields=["type", "id"], name="audit_events_by_type"),
+            # The admin's list of one kind of actor, newest first; most are users, who are found at once without it.
+            models.Index(
+                fields=["actor_kind", "id"],
+                condition=~Q(actor_kind=ActorKind.USER.value),
+                name="audit_events_by_actor_kind",
+            ),
+            # The admin's search: what did she do?
+            models.Index(fields=["actor_id", "id"], name="audit_events_by_actor"),
+            # The admin's search: what happened to it?
+            models.Index(fields=["subject_id", "id"], name="audit_events_by_subject"),
+            # The admin's search: what came of this request?
+            models.Index(fields=["request_id", "id"], name="audit_events_by_request"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.id}"
+
+
+class KpiDelta(models.Model):
+    """What one transaction adds to a counter. Inserted only, so that no two transactions wait for each other."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    kpi = models.CharField(max_length=40, choices=Kpi)
+    organization_id = models.UUIDField(default=NO_ORGANIZATION)
+    amount = models.BigIntegerField()
+
+    class Meta:
+        db_table = "kpi_deltas"
+
+    def __str__(self) -> str:
+        return f"{self.kpi} {self.amount:+d}"
+
+
+class KpiTotal(models.Model):
+    """The deltas that `audit.kpis.fold` has summed up. The counter itself is this and the deltas that remain."""
+
+    pk = models.CompositePrimaryKey("organization_id", "kpi")
+    organization_id = models.UUIDField(default=NO_ORGANIZATION)
+    kpi = models.CharField(max_length=40, choices=Kpi)
+    amount = models.BigIntegerField()
+
+    class Meta:
+        db_table = "kpi_totals"
+
+    def __str__(self) -> str:
+        return f"{self.kpi} {self.amount}"
