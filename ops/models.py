@@ -1,0 +1,233 @@
+"""What the running of the service needs to remember."""
+
+from datetime import datetime, timedelta
+from typing import Any, Self
+
+from django.db import models
+from django.db.models import Case, F, Q, Value, When
+
+from cerply import clock
+from cerply.identifiers import uuid7
+
+
+class Feature(models.TextChoices):
+    """Values are the keys of ``settings.FEATURE_SWITCHES``."""
+
+    GAMIFICATION = "gamification", "Gamification"
+    CERTIFICATES = "certificates", "Certificates"
+    MANAGER_NOTIFICATIONS = "manager_notifications", "Manager notifications"
+
+
+class FeatureRollout(models.Model):
+    """How far a feature is rolled out among the organizations that have no say of their own.
+
+    Whoever changes anything about a feature holds the lock of this row.
+    """
+
+    feature = models.CharField(primary_key=True, max_length=40, choices=Feature, editable=False)
+    percentage = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        help_text="Of the organizations without a toggle that are not pilots. Empty: all of them.",
+    )
+    changed_at = models.DateTimeField(default=clock.now, editable=False)
+
+    class Meta:
+        db_table = "feature_rollouts"
+        ordering = ["feature"]
+        verbose_name = "feature"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(percentage=None) | Q(percentage__range=(0, 100)),
+                name="feature_rollouts_percentage_in_range",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return Feature(self.feature).label
+
+
+class FeatureEnrolmentQuerySet(models.QuerySet["FeatureEnrolment"]):
+    def candidates(self, feature: str) -> Self:
+        """Those that a rollout may choose: without a toggle of their own, and not pilots."""
+        return self.filter(feature=feature, toggle=None, pilot=False)
+
+    def switched_since(self, feature: str, *, switch: bool, percentage: int | None) -> Self:
+        """Those for which `ops.features.Decision.of` says other than when it was last noticed."""
+        decided = Case(
+            When(toggle__isnull=False, then=F("toggle")),
+            When(pilot=True, then=True),
+            default=F("in_rollout") if percentage is not None else Value(True),
+        )
+        now_on = self.filter(feature=feature).annotate(now_on=decided if switch else Value(False))
+        return now_on.exclude(effective=F("now_on"))
+
+
+class FeatureEnrolment(models.Model):
+    """What holds for one feature in one open organization."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    feature = models.CharField(max_length=40, choices=Feature, editable=False)
+    organization_id = models.UUIDField(editable=False)
+    toggle = models.BooleanField(null=True, blank=True, help_text="The organization's own: on, off, or no say.")
+    pilot = models.BooleanField(default=False, help_text="On before the rollout reaches it.")
+    in_rollout = models.BooleanField(default=False, editable=False)
+    # The decision as it was last noticed; what differs from the present one has been switched since.
+    effective = models.BooleanField(default=False, editable=False)
+
+    objects = FeatureEnrolmentQuerySet.as_manager()
+
+    class Meta:
+        db_table = "feature_enrolments"
+        ordering = ["organization_id", "feature"]
+        constraints = [
+            # Also the index of every decision: what holds for this organization?
+            models.UniqueConstraint(
+                fields=["organization_id", "feature"], name="feature_enrolments_once_per_organization"
+            ),
+            models.CheckConstraint(
+                condition=Q(in_rollout=False) | Q(toggle=None, pilot=False),
+                name="feature_enrolments_rollout_is_of_candidates",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.feature} in {self.organization_id}"
+
+
+class FeatureCatchUpQuerySet(models.QuerySet["FeatureCatchUp"]):
+    def pending(self) -> Self:
+        return self.filter(finished_at=None).order_by("requested_at", "id")
+
+
+class FeatureCatchUp(models.Model):
+    """A feature was switched on: what was earned while it was off is still owed to this organization."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    feature = models.CharField(max_length=40, choices=Feature)
+    organization_id = models.UUIDField()
+    requested_at = models.DateTimeField(default=clock.now)
+    # How far the work has come, in whatever form the job that does it likes.
+    cursor = models.JSONField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = FeatureCatchUpQuerySet.as_manager()
+
+    class Meta:
+        db_table = "feature_catch_ups"
+        ordering = ["-id"]
+        verbose_name = "catch-up"
+        constraints = [
+            # Also the index of what is pending.
+            models.UniqueConstraint(
+                fields=["feature", "organization_id"],
+                condition=Q(finished_at=None),
+                name="feature_catch_ups_one_pending",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.feature} in {self.organization_id}"
+
+    def advance(self, cursor: Any) -> bool:
+        """Remembers how far it is. False when it was asked for anew meanwhile: then start over from `pending`."""
+        self.cursor = cursor
+        return self._update(cursor=cursor)
+
+    def finish(self) -> bool:
+        """Nothing is owed any more. False when it was asked for anew meanwhile."""
+        return self._update(finished_at=clock.now())
+
+    def _update(self, **changes: Any) -> bool:
+        asked = FeatureCatchUp.objects.filter(id=self.id, requested_at=self.requested_at, finished_at=None)
+        return bool(asked.update(**changes))
+
+
+class IdempotencyKeyQuerySet(models.QuerySet["IdempotencyKey"]):
+    def expired(self, moment: datetime) -> Self:
+        return self.filter(created_at__lte=moment - IdempotencyKey.VALIDITY)
+
+
+class IdempotencyKey(models.Model):
+    """The answer to a write, for whoever sends the same again."""
+
+    VALIDITY = timedelta(hours=24)
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    caller = models.CharField(max_length=64)
+    method = models.CharField(max_length=8)
+    path = models.CharField(max_length=500)
+    key = models.CharField(max_length=255)
+    fingerprint = models.CharField(max_length=64)
+    status = models.PositiveSmallIntegerField()
+    headers = models.JSONField(default=dict)
+    body = models.BinaryField()
+    created_at = models.DateTimeField()
+
+    objects = IdempotencyKeyQuerySet.as_manager()
+
+    class Meta:
+        db_table = "idempotency_keys"
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["caller", "method", "path", "key"], name="idempotency_keys_unique_in_scope")
+        ]
+        indexes = [
+            # Cleaning up: which have expired?
+            models.Index(fields=["created_at"], name="idempotency_keys_by_age")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path} {self.key}"
+
+    def is_valid_at(self, moment: datetime) -> bool:
+        return moment < self.created_at + self.VALIDITY
+
+
+class JobOutcome(models.TextChoices):
+    RUNNING = "running", "Running"
+    SUCCEEDED = "succeeded", "Succeeded"
+    FAILED = "failed", "Failed, to be tried again"
+    GAVE_UP = "gave_up", "Given up"
+
+
+class JobRun(models.Model):
+    """The ledger: one row for each job and the time it was due. Who holds the lease works on it, and nobody else."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    job = models.CharField(max_length=80)
+    window = models.DateTimeField(help_text="When it was due.")
+    attempts = models.PositiveSmallIntegerField(default=1)
+    outcome = models.CharField(max_length=16, choices=JobOutcome, default=JobOutcome.RUNNING)
+    detail = models.TextField(blank=True)
+    lease_until = models.DateTimeField()
+    heartbeat_at = models.DateTimeField()
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "job_runs"
+        ordering = ["-window", "job"]
+        constraints = [models.UniqueConstraint(fields=["job", "window"], name="job_runs_once_per_window")]
+        indexes = [
+            # The admin's list, newest first; and the old ones to delete.
+            models.Index(fields=["-window", "job"], name="job_runs_by_window"),
+            # The sweep: which are not finished though nobody holds the lease?
+            models.Index(fields=["lease_until"], condition=Q(finished_at=None), name="job_runs_unfinished"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.job} of {self.window:%Y-%m-%d %H:%M}"
+
+
+class WorkerHeartbeat(models.Model):
+    """A process of the job worker says now and then that it lives."""
+
+    process = models.CharField(primary_key=True, max_length=255, editable=False)
+    beat_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "worker_heartbeats"
+
+    def __str__(self) -> str:
+        return self.process
