@@ -1,13 +1,28 @@
 """The time, and how the API writes it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 
 from django.utils import timezone
 
+_moved_to: ContextVar[datetime | None] = ContextVar("moved_to", default=None)
+
 
 def now() -> datetime:
     """The present moment, aware and in UTC."""
-    return timezone.now()
+    return _moved_to.get() or timezone.now()
+
+
+@contextmanager
+def moved_to(moment: datetime) -> Iterator[None]:
+    """Inside, it is ``moment``: for demo data with a past, and for tests."""
+    token = _moved_to.set(moment)
+    try:
+        yield
+    finally:
+        _moved_to.reset(token)
 
 
 def rfc3339(moment: datetime) -> str:

@@ -61,6 +61,11 @@ class Track(models.Model):
     def __str__(self) -> str:
         return self.title
 
+    @property
+    def takes_any_answer(self) -> bool:
+        """Whether a learner's own answers count for completing it."""
+        return self.certifies_from == CertifiesFrom.ANY
+
 
 class ItemQuerySet(models.QuerySet["Item"]):
     def active(self) -> Self:

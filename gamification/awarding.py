@@ -1,0 +1,126 @@
+"""Awarding badges: which rules a learner has just met, and writing them down."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from audit.models import EventType
+from audit.recording import Event, record_many
+from cerply.accounts.models import User
+from cerply.permissions import Actor
+from gamification.models import Attempt, BadgeRule, LearnerBadge, LearnerDay, LearnerStanding, RuleKind
+from gamification.rules import Tally, current_rules, speed_limits
+from notifications.milestones import Milestone
+from notifications.models import NotificationType
+
+
+@dataclass(frozen=True, slots=True)
+class Award:
+    """A rule that a learner has met, when, and by what."""
+
+    learner: User
+    rule: BadgeRule
+    earned_at: datetime
+    evidence: Mapping[str, Any]
+
+
+class Awarder:
+    """The current rules, and for each learner those by which she can still earn something."""
+
+    def __init__(self, learner_ids: Collection[UUID], *, awarding: bool = True) -> None:
+        self.rules = current_rules()
+        earned: dict[UUID, set[UUID]] = defaultdict(set)
+        if awarding:
+            held = LearnerBadge.objects.filter(learner_id__in=learner_ids)
+            for learner_id, badge_id in held.values_list("learner_id", "badge_id"):
+                earned[learner_id].add(badge_id)
+        self.pending = {
+            learner_id: [rule for rule in self.rules if awarding and rule.badge_id not in earned[learner_id]]
+            for learner_id in learner_ids
+        }
+
+    def check(self, learner: User, tally: Tally, earned_at: datetime, evidence: Mapping[str, Any]) -> list[Award]:
+        """The rules that the tally meets now. Each is given once."""
+        met = [rule for rule in self.pending[learner.id] if tally.is_met(rule)]
+        if not met:
+            return []
+        self.pending[learner.id] = [rule for rule in self.pending[learner.id] if rule not in met]
+        return [
+            Award(learner, rule, earned_at, {**evidence, "criteria": rule.values(), "current": tally.current(rule)})
+            for rule in met
+        ]
+
+
+def tallies_of(
+    standings: Mapping[UUID, LearnerStanding], rules: Sequence[BadgeRule], days: Mapping[UUID, Collection[date]]
+) -> dict[UUID, Tally]:
+    """The learners' counters, with what of their past bears on answers of these days. Two queries at most, mostly one."""
+    tallies = {learner_id: Tally.of(standing) for learner_id, standing in standings.items()}
+    _add_speed_runs(tallies, standings, rules)
+    reach = max((rule.target for rule in rules if rule.kind == RuleKind.DAILY_STREAK), default=0)
+    touched = [day for some in days.values() for day in some]
+    if reach and touched:
+        near = (min(touched) - timedelta(days=reach), max(touched) + timedelta(days=reach))
+        known = LearnerDay.objects.filter(learner_id__in=standings, day__range=near)
+        for learner_id, day in known.values_list("learner_id", "day"):
+            tallies[learner_id].days.add(day)
+    return tallies
+
+
+def _add_speed_runs(
+    tallies: Mapping[UUID, Tally], standings: Mapping[UUID, LearnerStanding], rules: Sequence[BadgeRule]
+) -> None:
+    """Keeps a run for each limit that a rule asks for; one that is new begins with the latest correct answers."""
+    for limit in speed_limits(rules):
+        missing = [learner_id for learner_id, tally in tallies.items() if limit not in tally.speed_runs]
+        for learner_id in missing:
+            tallies[learner_id].speed_runs[limit] = 0
+        with_past = [learner_id for learner_id in missing if standings[learner_id].sequence]
+        if with_past:
+            count = max(rule.target for rule in rules if rule.under_ms == limit)
+            runs = Attempt.objects.fast_runs(with_past, under_ms=limit, count=count)
+            for learner_id, run in runs.items():
+                tallies[learner_id].speed_runs[limit] = run
+
+
+def write_awards(awards: Iterable[Award], *, actor: Actor) -> list[LearnerBadge]:
+    """Stores what was earned and audits it. The learners are locked, so nobody else awards the same."""
+    badges = [
+        LearnerBadge(
+            organization_id=award.learner.organization_id,
+            learner=award.learner,
+            badge=award.rule.badge,
+            rule=award.rule,
+            earned_at=award.earned_at,
+            evidence=dict(award.evidence),
+        )
+        for award in awards
+    ]
+    LearnerBadge.objects.bulk_create(badges)
+    record_many(
+        [
+            Event(
+                EventType.BADGE_AWARDED,
+                badge.organization_id,
+                subject_kind="learner",
+                subject_id=badge.learner_id,
+                metadata={"badge": badge.badge.slug, "ruleVersion": badge.rule.version, "learnerBadgeId": str(badge.id)},
+            )
+            for badge in badges
+        ],
+        actor=actor,
+    )
+    return badges
+
+
+def badge_milestone(badge: LearnerBadge) -> Milestone:
+    """What the managers hear of it."""
+    return Milestone(
+        NotificationType.BADGE,
+        badge.learner,
+        badge.id,
+        {"badge": badge.badge.slug, "badgeName": badge.badge.name, "icon": badge.badge.icon},
+    )

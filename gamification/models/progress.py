@@ -1,0 +1,278 @@
+"""What learners did, and where that has brought them.
+
+Attempts and shares are history and are only added to. The other rows say where a learner stands now, so that nothing
+has to be computed from history; all of them are written under the lock on her `LearnerStanding`.
+"""
+
+from decimal import Decimal
+from typing import Self
+from uuid import UUID
+
+from django.db import connections, models
+from django.db.models import F, Q
+
+from cerply import clock
+from cerply.accounts.models import Organization, User
+from cerply.identifiers import uuid7
+from cerply.tenancy import TenantQuerySet
+from cerply.tracks.models import Item, Track
+from certificates.models import Certificate, Source
+from gamification.levels import THRESHOLDS, Level, level_after
+
+
+class AttemptQuerySet(TenantQuerySet["Attempt"]):
+    def fast_runs(self, learner_ids: "list[UUID]", *, under_ms: int, count: int) -> "dict[UUID, int]":
+        """How many of each learner's latest correct answers in a row took less; looks at ``count`` of each."""
+        sql = """
+            SELECT learner_id, count(*) FILTER (WHERE unbroken)
+            FROM unnest(%s::uuid[]) AS asked (learner_id)
+            CROSS JOIN LATERAL (
+                SELECT bool_and(coalesce(response_ms < %s, false)) OVER (ORDER BY sequence DESC) AS unbroken
+                FROM (
+                    SELECT sequence, response_ms FROM attempts
+                    WHERE attempts.learner_id = asked.learner_id AND credit = 1
+                    ORDER BY sequence DESC LIMIT %s
+                ) AS latest
+            ) AS runs
+            GROUP BY learner_id
+        """
+        with connections[self.db].cursor() as cursor:
+            cursor.execute(sql, [learner_ids, under_ms, count])
+            return dict(cursor.fetchall())
+
+
+class Attempt(models.Model):
+    """One answer. ``sequence`` is the order of arrival, given under the learner's lock."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+", db_index=False)
+    learner = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=False)
+    item = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="+")
+    sequence = models.BigIntegerField()
+    client_id = models.UUIDField(null=True)
+    # SHA-256 of what was sent under ``client_id``, so that the same id with other content is noticed.
+    fingerprint = models.BinaryField(max_length=32, null=True)
+    credit = models.DecimalField(max_digits=5, decimal_places=4)
+    response_ms = models.IntegerField(null=True)
+    occurred_at = models.DateTimeField()
+    local_day = models.DateField()
+    source = models.CharField(max_length=16, choices=Source)
+    recorded_at = models.DateTimeField(default=clock.now)
+
+    objects = AttemptQuerySet.as_manager()
+
+    class Meta:
+        db_table = "attempts"
+        ordering = ["learner_id", "sequence"]
+        constraints = [
+            # Also the index that history is read by, in order of arrival.
+            models.UniqueConstraint(fields=["learner", "sequence"], name="attempts_sequence_unique_per_learner"),
+            models.UniqueConstraint(fields=["organization", "client_id"], name="attempts_client_id_counts_once"),
+            models.CheckConstraint(condition=Q(credit__gte=0, credit__lte=1), name="attempts_credit_is_0_to_1"),
+            models.CheckConstraint(
+                condition=Q(response_ms=None) | Q(response_ms__gte=0), name="attempts_response_ms_is_not_negative"
+            ),
+            models.CheckConstraint(condition=Q(source__in=["self", "system"]), name="attempts_source_is_known"),
+            models.CheckConstraint(
+                condition=Q(client_id=None, fingerprint=None) | Q(client_id__isnull=False, fingerprint__isnull=False),
+                name="attempts_fingerprint_goes_with_client_id",
+            ),
+        ]
+        indexes = [
+            # A new speed rule looks at the latest correct answers.
+            models.Index(fields=["learner", "-sequence"], condition=Q(credit=1), name="attempts_latest_correct"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.learner_id} #{self.sequence}"
+
+    @property
+    def is_correct(self) -> bool:
+        return self.credit == 1
+
+
+class StandingQuerySet(TenantQuerySet["LearnerStanding"]):
+    def lock(self, learners: "list[User]") -> "dict[UUID, LearnerStanding]":
+        """The learners' rows, made where they are missing, locked in id order until the transaction ends."""
+        learners = sorted(learners, key=lambda learner: learner.id)
+        self.bulk_create(
+            [LearnerStanding(learner=learner, organization_id=learner.organization_id) for learner in learners],
+            ignore_conflicts=True,
+        )
+        locked = self.filter(learner__in=learners).order_by("learner_id").select_for_update(of=("self",))
+        return {standing.learner_id: standing for standing in locked}
+
+
+class LearnerStanding(models.Model):
+    """A learner's counters across all tracks. Locking this row serializes everything that she earns."""
+
+    learner = models.OneToOneField(User, primary_key=True, on_delete=models.PROTECT, related_name="standing")
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    sequence = models.BigIntegerField(default=0)
+    correct_answers = models.IntegerField(default=0)
+    streak = models.IntegerField(default=0)
+    shares = models.IntegerField(default=0)
+    tracks_completed = models.IntegerField(default=0)
+    # How many of the latest correct answers in a row took less than so many milliseconds: {"5000": 7}.
+    speed_runs = models.JSONField(default=dict)
+
+    objects = StandingQuerySet.as_manager()
+
+    class Meta:
+        db_table = "learner_standings"
+
+    def __str__(self) -> str:
+        return str(self.learner_id)
+
+
+class LearnerDay(models.Model):
+    """The learner answered something on this day of her calendar."""
+
+    pk = models.CompositePrimaryKey("learner_id", "day")
+    learner = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=False)
+    day = models.DateField()
+
+    class Meta:
+        db_table = "learner_days"
+
+    def __str__(self) -> str:
+        return f"{self.learner_id} {self.day}"
+
+
+class LearnerLevelQuerySet(TenantQuerySet["LearnerLevel"]):
+    def started(self) -> Self:
+        """Tracks that she has answered in; a completion from outside opens a row without an answer."""
+        return self.filter(answers__gt=0)
+
+
+class LearnerLevel(models.Model):
+    """How far a learner is in a track."""
+
+    pk = models.CompositePrimaryKey("learner_id", "track_id")
+    learner = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=False)
+    track = models.ForeignKey(Track, on_delete=models.PROTECT, related_name="+")
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    answers = models.IntegerField(default=0)
+    credit = models.DecimalField(max_digits=14, decimal_places=4, default=Decimal(0))
+    level = models.CharField(max_length=16, choices=Level, default=Level.NOVICE)
+    leveled_up_at = models.DateTimeField(null=True)
+    # The cycle that is open; completing the track closes it.
+    cycle = models.IntegerField(default=1)
+
+    objects = LearnerLevelQuerySet.as_manager()
+
+    class Meta:
+        db_table = "learner_levels"
+        constraints = [
+            models.CheckConstraint(condition=Q(level__in=Level.values), name="learner_levels_level_is_known"),
+            models.CheckConstraint(
+                condition=Q(credit__gte=0, credit__lte=F("answers")), name="learner_levels_credit_is_at_most_answers"
+            ),
+            models.CheckConstraint(
+                condition=Q(level=Level.NOVICE, leveled_up_at=None)
+                | (~Q(level=Level.NOVICE) & Q(leveled_up_at__isnull=False)),
+                name="learner_levels_leveled_up_once_above_novice",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.learner_id} in {self.track_id}: {self.level}"
+
+    @property
+    def correct_attempts(self) -> int:
+        return int(self.credit)
+
+    @property
+    def next_level(self) -> Level | None:
+        return level_after(Level(self.level))
+
+    @property
+    def attempts_to_next(self) -> int | None:
+        following = self.next_level
+        return THRESHOLDS[following] - self.correct_attempts if following else None
+
+
+class LearnerItem(models.Model):
+    """The learner has answered the item correctly in this cycle of its track."""
+
+    pk = models.CompositePrimaryKey("learner_id", "item_id")
+    learner = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=False)
+    item = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="+")
+    track = models.ForeignKey(Track, on_delete=models.PROTECT, related_name="+")
+    cycle = models.IntegerField()
+    source = models.CharField(max_length=16, choices=Source)
+
+    class Meta:
+        db_table = "learner_items"
+        indexes = [
+            # How many items of a track she has in the open cycle.
+            models.Index(fields=["learner", "track", "cycle"], name="learner_items_by_cycle"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.learner_id} {self.item_id}"
+
+
+class CompletionQuerySet(TenantQuerySet["Completion"]):
+    def owed_a_certificate(self) -> Self:
+        """Closed while certificates were off."""
+        return self.filter(certificate_due=True)
+
+
+class Completion(models.Model):
+    """A learner closed a cycle of a track."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+", db_index=False)
+    learner = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=False)
+    track = models.ForeignKey(Track, on_delete=models.PROTECT, related_name="+")
+    cycle = models.IntegerField()
+    source = models.CharField(max_length=16, choices=Source)
+    completed_at = models.DateTimeField(default=clock.now)
+    certificate = models.ForeignKey(Certificate, null=True, on_delete=models.PROTECT, related_name="+")
+    certificate_due = models.BooleanField(default=False)
+
+    objects = CompletionQuerySet.as_manager()
+
+    class Meta:
+        db_table = "completions"
+        ordering = ["completed_at", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["learner", "track", "cycle"], name="completions_close_a_cycle_once"),
+            models.CheckConstraint(condition=Q(source__in=Source.values), name="completions_source_is_known"),
+        ]
+        indexes = [
+            # What is owed when certificates are switched on.
+            models.Index(
+                fields=["organization", "learner"], condition=Q(certificate_due=True), name="completions_owed"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.learner_id} completed {self.track_id} ({self.cycle})"
+
+
+class Share(models.Model):
+    """A learner shared an artefact with her team; each artefact counts once."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+", db_index=False)
+    learner = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=False)
+    artefact_id = models.CharField(max_length=255)
+    client_id = models.UUIDField(null=True)
+    fingerprint = models.BinaryField(max_length=32, null=True)
+    occurred_at = models.DateTimeField()
+    recorded_at = models.DateTimeField(default=clock.now)
+
+    objects = TenantQuerySet["Share"].as_manager()
+
+    class Meta:
+        db_table = "shares"
+        ordering = ["recorded_at", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["learner", "artefact_id"], name="shares_artefact_counts_once"),
+            models.UniqueConstraint(fields=["organization", "client_id"], name="shares_client_id_counts_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.learner_id} shared {self.artefact_id}"

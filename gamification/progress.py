@@ -1,0 +1,135 @@
+"""Recording answers: the one function through which progress is made.
+
+One transaction: it locks the learners concerned in id order, folds the new answers onto where they stand, and writes
+what came of it. The number of queries depends neither on how many answers there are nor on how many came before.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+
+from audit.models import EventType
+from audit.recording import Event, record_many
+from cerply.errors import Conflict
+from cerply.permissions import Actor
+from certificates.models import Certificate
+from gamification.answers import Answer
+from gamification.awarding import badge_milestone, write_awards
+from gamification.completing import certificate_milestone, close_cycles
+from gamification.folding import Fold, LevelChange
+from gamification.models import Attempt, LearnerBadge, LearnerStanding
+from notifications.milestones import Milestone, announce
+from notifications.models import NotificationType
+from ops.features import Feature, decisions
+
+
+@dataclass(slots=True)
+class Recorded:
+    """What came of it. The lists are empty for what is switched off."""
+
+    recorded: int = 0
+    duplicates: int = 0
+    level_changes: list[LevelChange] = field(default_factory=list)
+    badges: list[LearnerBadge] = field(default_factory=list)
+    certificates: list[Certificate] = field(default_factory=list)
+
+
+@transaction.atomic
+def record(answers: Sequence[Answer], *, actor: Actor) -> Recorded:
+    """Records answers of learners of one organization, in their order, and all that follows from them.
+
+    Raises `Conflict` when a client's id is known with other content; then nothing is recorded.
+    """
+    learners = {answer.learner.id: answer.learner for answer in answers}
+    organization_id = _organization_of(answers)
+    standings = LearnerStanding.objects.lock(list(learners.values()))
+    fresh = _without_duplicates(answers, organization_id)
+    outcome = Recorded(recorded=len(fresh), duplicates=len(answers) - len(fresh))
+    if not fresh:
+        return outcome
+    on = {feature: decision.on for feature, decision in decisions(organization_id).items()}
+    fold = Fold(fresh, standings, awarding=on[Feature.GAMIFICATION])
+    for answer in fresh:
+        fold.add(answer)
+    try:
+        with transaction.atomic():
+            fold.write()
+    except IntegrityError as exc:
+        if "attempts_client_id_counts_once" in str(exc):
+            raise _known_with_other_content() from exc
+        raise
+    _, outcome.certificates = close_cycles(fold.closings, certifying=on[Feature.CERTIFICATES], actor=actor)
+    badges = write_awards(fold.awards, actor=actor)
+    record_many([_level_changed(change) for change in fold.level_changes], actor=actor)
+    if on[Feature.GAMIFICATION]:
+        outcome.level_changes, outcome.badges = fold.level_changes, badges
+    announce(
+        [
+            *map(_level_up, outcome.level_changes),
+            *map(badge_milestone, outcome.badges),
+            *map(certificate_milestone, outcome.certificates),
+        ]
+    )
+    return outcome
+
+
+def _organization_of(answers: Iterable[Answer]) -> UUID:
+    organizations = {answer.learner.organization_id for answer in answers}
+    if len(organizations) != 1 or None in organizations:
+        raise ValueError("Answers are recorded for the learners of one organization at a time.")
+    return next(organization for organization in organizations if organization)
+
+
+def _without_duplicates(answers: Sequence[Answer], organization_id: UUID) -> list[Answer]:
+    """Those whose client id has not been seen; the same id with other content is a conflict."""
+    client_ids = [answer.client_id for answer in answers if answer.client_id]
+    if not client_ids:
+        return list(answers)
+    known = Attempt.objects.for_organization(organization_id).filter(client_id__in=client_ids)
+    seen = {client_id: bytes(mark) for client_id, mark in known.values_list("client_id", "fingerprint")}
+    fresh = []
+    for answer in answers:
+        if answer.client_id is None:
+            fresh.append(answer)
+        elif answer.client_id not in seen:
+            seen[answer.client_id] = answer.fingerprint
+            fresh.append(answer)
+        elif seen[answer.client_id] != answer.fingerprint:
+            raise _known_with_other_content()
+    return fresh
+
+
+def _known_with_other_content() -> Conflict:
+    return Conflict("An attempt with this id was recorded before, with other content.")
+
+
+def _level_changed(change: LevelChange) -> Event:
+    return Event(
+        EventType.LEVEL_CHANGED,
+        change.learner.organization_id,
+        subject_kind="learner",
+        subject_id=change.learner.id,
+        metadata={
+            "trackId": str(change.track.id),
+            "previousLevel": change.previous,
+            "newLevel": change.new,
+            "attemptId": str(change.attempt.id),
+        },
+    )
+
+
+def _level_up(change: LevelChange) -> Milestone:
+    return Milestone(
+        NotificationType.LEVEL_UP,
+        change.learner,
+        change.attempt.id,
+        {
+            "trackId": str(change.track.id),
+            "trackTitle": change.track.title,
+            "previousLevel": change.previous,
+            "newLevel": change.new,
+            "correctAttempts": change.correct_attempts,
+        },
+    )

@@ -1,0 +1,66 @@
+"""Sharing artefacts with the team."""
+
+import hashlib
+import json
+from datetime import datetime
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+
+from cerply import clock
+from cerply.accounts.models import User
+from cerply.errors import Conflict
+from cerply.permissions import Actor
+from gamification.awarding import Awarder, badge_milestone, tallies_of, write_awards
+from gamification.models import LearnerStanding, Share
+from notifications.milestones import announce
+from ops.features import Feature, decisions
+
+
+@transaction.atomic
+def share(
+    learner: User, artefact_id: str, *, client_id: UUID | None, occurred_at: datetime | None, actor: Actor
+) -> int:
+    """Notes that the artefact was shared. Returns how many different ones the learner has shared.
+
+    The same artefact, and the same client id, count once; the same client id with other content is a `Conflict`.
+    """
+    assert learner.organization_id is not None
+    standing = LearnerStanding.objects.lock([learner])[learner.id]
+    fingerprint = _fingerprint(learner, artefact_id, occurred_at)
+    known = Share.objects.for_organization(learner.organization_id).filter(client_id=client_id).first()
+    if client_id and known:
+        if bytes(known.fingerprint or b"") != fingerprint:
+            raise _known_with_other_content()
+        return standing.shares
+    if Share.objects.filter(learner=learner, artefact_id=artefact_id).exists():
+        return standing.shares
+    try:
+        with transaction.atomic():
+            noted = Share.objects.create(
+                organization_id=learner.organization_id,
+                learner=learner,
+                artefact_id=artefact_id,
+                client_id=client_id,
+                fingerprint=fingerprint if client_id else None,
+                occurred_at=occurred_at or clock.now(),
+            )
+    except IntegrityError as exc:
+        raise _known_with_other_content() from exc
+    standing.shares += 1
+    standing.save(update_fields=["shares"])
+    awarder = Awarder([learner.id], awarding=decisions(learner.organization_id)[Feature.GAMIFICATION].on)
+    tally = tallies_of({learner.id: standing}, awarder.rules, {})[learner.id]
+    evidence = {"shareId": str(noted.id), "artefactId": artefact_id}
+    badges = write_awards(awarder.check(learner, tally, clock.now(), evidence), actor=actor)
+    announce([badge_milestone(badge) for badge in badges])
+    return standing.shares
+
+
+def _fingerprint(learner: User, artefact_id: str, occurred_at: datetime | None) -> bytes:
+    content = [str(learner.id), artefact_id, occurred_at.isoformat() if occurred_at else None]
+    return hashlib.sha256(json.dumps(content).encode()).digest()
+
+
+def _known_with_other_content() -> Conflict:
+    return Conflict("A share with this id was recorded before, with other content.")
