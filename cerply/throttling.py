@@ -3,6 +3,7 @@
 import time
 from functools import cache
 from math import ceil
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from limits import RateLimitItem, parse
@@ -10,10 +11,12 @@ from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
-from rest_framework.views import APIView
 
 from cerply.errors import RateLimited
 from cerply.permissions import ANONYMOUS, Caller
+
+if TYPE_CHECKING:  # it imports this module for its defaults
+    from rest_framework.views import APIView
 
 
 @cache
@@ -38,7 +41,7 @@ def client_address(request: Request) -> str:
 class ClientThrottle(BaseThrottle):
     """429 with ``Retry-After`` when the caller is past the limit of the route's class."""
 
-    def allow_request(self, request: Request, view: APIView) -> bool:
+    def allow_request(self, request: Request, view: "APIView") -> bool:
         caller: Caller = getattr(view, "caller", ANONYMOUS)
         rate_class = getattr(view, "rate_class", "api")
         if rate_class == "api" and caller.is_anonymous:
