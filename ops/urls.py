@@ -1,3 +1,15 @@
-from django.urls import URLPattern
+"""The operational routes, below ``/api``."""
 
-urlpatterns: list[URLPattern] = []
+from cerply.routing import route
+from ops import views
+
+urlpatterns = [
+    route("health", views.HealthView, "health"),
+    route("health/live", views.LiveView, "live"),
+    route("health/ready", views.ReadyView, "ready"),
+    route("ops/kpis", views.KpisView, "kpis"),
+    route("flags", views.FlagsView, "flags"),
+    route("version", views.VersionView, "version"),
+    route("schema", views.SchemaView, "schema"),
+    route("docs", views.DocsView, "docs"),
+]
