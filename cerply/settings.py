@@ -66,6 +66,7 @@ ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "*" if RELAXED else PUBLIC_HOST)
 CSRF_TRUSTED_ORIGINS = [f"https://{PUBLIC_HOST}"] if HTTPS else []
 INSTALLED_APPS = [
     "unfold",
+    "unfold.contrib.filters",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
