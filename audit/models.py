@@ -83,7 +83,15 @@ class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
 
     def since(self, moment: datetime) -> Self:
         """By id, which is the time: only the partitions from then on are read."""
-        return self.filter(id__gte=UUID(int=int(moment.timestamp() * 1000) << 80))
+        return self.filter(id__gte=_first_id_of(moment))
+
+    def before(self, moment: datetime) -> Self:
+        return self.filter(id__lt=_first_id_of(moment))
+
+
+def _first_id_of(moment: datetime) -> UUID:
+    """The least UUIDv7 of the moment: what its ids begin with is the time in milliseconds."""
+    return UUID(int=int(moment.timestamp() * 1000) << 80)
 
 
 class AuditEvent(models.Model):
