@@ -12,7 +12,7 @@ from unfold.admin import ModelAdmin
 MOST_COUNTED = 10_000
 
 
-class CappedPaginator(Paginator[Any]):
+class CappedPaginator(Paginator):  # type: ignore[type-arg] - not subscriptable when run
     """Counts no further than the pages that somebody would turn to; filters and the search find the rest."""
 
     @cached_property

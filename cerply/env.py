@@ -12,6 +12,14 @@ from django.core.exceptions import ImproperlyConfigured
 
 SHORTEST_SECRET = 32
 PUBLISHED_SECRETS = frozenset({"dev-admin-token-12345", "development-secret-key-not-for-production"})
+# What the documentation shows. It opens development and test, and nothing else.
+DEMO_TOKENS = frozenset(
+    f"demo-{who}-token"
+    for who in ("learner", "manager", "admin", "newcomer", "other-learner", "other-manager", "other-admin")
+)
+DEMO_PASSWORD = "demo-password"  # noqa: S105 - published
+DEMO_STAFF_PASSWORD = "demo-staff-password"  # noqa: S105 - published
+DEMO_SECRETS = DEMO_TOKENS | {DEMO_PASSWORD, DEMO_STAFF_PASSWORD}
 HOST = re.compile(r"[a-z0-9.-]+(:[0-9]{1,5})?", re.IGNORECASE | re.ASCII)
 
 

@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from cerply.errors import CODE_OF_STATUS, ErrorCode
 from cerply.pagination import DEFAULT_LIMIT, LARGEST_OFFSET
-from cerply.views import WRITES
+from cerply.requests import WRITES
 
 PAGE_PARAMETERS = [
     OpenApiParameter(

@@ -10,6 +10,8 @@ import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
+# Methods that change something.
+WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 VALID_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 
 _request_id: ContextVar[str] = ContextVar("request_id", default="")

@@ -21,8 +21,7 @@ from cerply.identifiers import parse_uuid
 from cerply.pagination import Page
 from cerply.parsers import Body, read_body
 from cerply.permissions import ANONYMOUS, Caller
-
-WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+from cerply.requests import WRITES
 
 
 class ApiView(APIView):

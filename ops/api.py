@@ -10,6 +10,7 @@ from rest_framework.response import Response
 
 from cerply import views
 from cerply.errors import NotFound
+from cerply.requests import WRITES
 from ops import features, idempotency
 from ops.features import Feature
 
@@ -32,7 +33,7 @@ class ApiView(views.ApiView):
             raise NotFound("Feature not enabled")
 
     def perform(self, handler: Callable[..., Response]) -> HttpResponseBase:
-        if not self.idempotent or self.request.method not in views.WRITES or not self.caller.is_member:
+        if not self.idempotent or self.request.method not in WRITES or not self.caller.is_member:
             return super().perform(handler)
         key = idempotency.key_of(self.request)
         if key is None:

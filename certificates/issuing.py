@@ -1,0 +1,98 @@
+"""Issuing certificates."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+
+from audit.models import EventType
+from audit.recording import Event, record_many
+from cerply import clock
+from cerply.accounts.models import Organization, User
+from cerply.permissions import Actor
+from cerply.tracks.models import Track
+from certificates import signing
+from certificates.keys import signer_of
+from certificates.models import Certificate, Source
+from ops.wake import enqueue
+
+type Pair = tuple[UUID, UUID]
+
+
+@dataclass(frozen=True, slots=True)
+class Achievement:
+    """A learner has completed a track; where the answers came from."""
+
+    learner: User
+    track: Track
+    source: Source
+
+
+def in_force(pairs: Iterable[Pair]) -> dict[Pair, Certificate]:
+    """The standing certificate, expired or not, of each pair of learner and track that has one. One query."""
+    wanted = set(pairs)
+    if not wanted:
+        return {}
+    standing = Certificate.objects.standing().filter(
+        learner_id__in={learner for learner, _ in wanted}, track_id__in={track for _, track in wanted}
+    )
+    found = {(certificate.learner_id, certificate.track_id): certificate for certificate in standing}
+    return {pair: found[pair] for pair in wanted & found.keys()}
+
+
+@transaction.atomic
+def issue(achievements: Sequence[Achievement], *, actor: Actor) -> list[Certificate]:
+    """Issues a certificate for each achievement, all of one organization; returns the new ones.
+
+    Who holds a valid one gets no other; one that has expired is replaced. The caller holds the learners' locks, so that
+    nobody else issues the same.
+    """
+    now = clock.now()
+    held = in_force((achievement.learner.id, achievement.track.id) for achievement in achievements)
+    valid = {pair for pair, certificate in held.items() if not (certificate.expires_at and certificate.expires_at <= now)}
+    due = [given for given in achievements if (given.learner.id, given.track.id) not in valid]
+    if not due:
+        return []
+    lapsed = [certificate.id for pair, certificate in held.items() if pair not in valid]
+    Certificate.objects.filter(id__in=lapsed).update(replaced_at=now)
+    [organization_id] = {given.learner.organization_id for given in due if given.learner.organization_id}
+    organization = Organization.objects.get(id=organization_id)
+    signer = signer_of(organization_id, actor=actor)
+    certificates = []
+    for given in due:
+        certificate = Certificate(
+            organization=organization,
+            learner=given.learner,
+            track=given.track,
+            organization_name=organization.name,
+            learner_name=given.learner.name,
+            track_title=given.track.title,
+            colour=organization.colour,
+            logo=organization.logo.name or "",
+            source=given.source,
+            public_url=settings.PUBLIC_URL,
+            issued_at=now,
+        )
+        signing.sign(certificate, signer)
+        certificates.append(certificate)
+    Certificate.objects.bulk_create(certificates)
+    record_many([_issued(certificate) for certificate in certificates], actor=actor)
+    enqueue("certificates.rendering.render_owed")
+    return certificates
+
+
+def _issued(certificate: Certificate) -> Event:
+    return Event(
+        EventType.CERTIFICATE_ISSUED,
+        certificate.organization_id,
+        subject_kind="certificate",
+        subject_id=certificate.id,
+        metadata={
+            "learnerId": str(certificate.learner_id),
+            "trackId": str(certificate.track_id),
+            "source": certificate.source,
+            "keyId": str(certificate.key_id),
+        },
+    )

@@ -1,0 +1,123 @@
+"""The organizations' Ed25519 keys. A private half is encrypted at rest, and in clear only while it signs.
+
+At rest: a nonce of 12 bytes, then AES-256-GCM of the 32 bytes of the key under the first of ``KEY_ENCRYPTION_KEYS``,
+bound to the organization and the key's id as associated data. Older keys of that list still decrypt.
+"""
+
+import secrets
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import Protocol
+from uuid import UUID, uuid4
+
+from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django.conf import settings
+from django.db import transaction
+
+from audit.models import EventType
+from audit.recording import Event, record
+from cerply import clock
+from cerply.accounts.models import Organization
+from cerply.permissions import Actor
+from certificates.models import SigningKey
+
+NONCE_LENGTH = 12
+SIGNATURE_LENGTH = 64
+
+
+class Signer(Protocol):
+    """Whatever holds a private key: this module, or one day a KMS or an HSM."""
+
+    @property
+    def key(self) -> SigningKey: ...
+
+    def sign(self, message: bytes) -> str:
+        """The Ed25519 signature, base64url without padding."""
+
+
+class LocalSigner:
+    """Signs with a key that our own database keeps, encrypted."""
+
+    def __init__(self, key: SigningKey) -> None:
+        self.key = key
+        self._private_key = Ed25519PrivateKey.from_private_bytes(_unseal(key))
+
+    def __repr__(self) -> str:
+        return f"<LocalSigner {self.key.id}>"
+
+    def sign(self, message: bytes) -> str:
+        return urlsafe_b64encode(self._private_key.sign(message)).rstrip(b"=").decode()
+
+
+class KeyUnavailable(Exception):
+    """None of ``KEY_ENCRYPTION_KEYS`` opens a private key: the right one is missing from the environment."""
+
+
+def signer_of(organization_id: UUID, *, actor: Actor) -> Signer:
+    """The signer with the organization's active key, which is made when it is first needed.
+
+    The key stays the active one until the caller's transaction ends.
+    """
+    keys = SigningKey.objects.for_organization(organization_id).active()
+    key = keys.select_for_update(no_key=True).first()
+    if key is None:
+        Organization.objects.locked().get(id=organization_id)
+        key = keys.first() or _create(organization_id, EventType.SIGNING_KEY_CREATED, actor)
+    return LocalSigner(key)
+
+
+@transaction.atomic
+def rotate(organization_id: UUID, *, actor: Actor) -> SigningKey:
+    """Retires the active key and makes a new one. What the old one signed stays verifiable."""
+    Organization.objects.locked().get(id=organization_id)
+    SigningKey.objects.for_organization(organization_id).active().update(retired_at=clock.now())
+    return _create(organization_id, EventType.SIGNING_KEY_ROTATED, actor)
+
+
+def verifies(key: SigningKey, message: bytes, signature: str) -> bool:
+    """Whether the key's private half made this signature of the message."""
+    try:
+        raw = urlsafe_b64decode(signature.encode("ascii") + b"=" * (-len(signature) % 4))
+    except ValueError:
+        return False
+    # One signature has one spelling.
+    if len(raw) != SIGNATURE_LENGTH or urlsafe_b64encode(raw).rstrip(b"=").decode() != signature:
+        return False
+    try:
+        Ed25519PublicKey.from_public_bytes(bytes(key.public_key)).verify(raw, message)
+    except InvalidSignature:
+        return False
+    return True
+
+
+def _create(organization_id: UUID, event: EventType, actor: Actor) -> SigningKey:
+    private_key = Ed25519PrivateKey.generate()
+    key = SigningKey(
+        id=uuid4(), organization_id=organization_id, public_key=private_key.public_key().public_bytes_raw()
+    )
+    key.sealed_private_key = _seal(private_key.private_bytes_raw(), key)
+    key.save(force_insert=True)
+    public = {"publicKey": bytes(key.public_key).hex()}
+    record(Event(event, organization_id, "signing_key", key.id, public), actor=actor)
+    return key
+
+
+def _seal(private_key: bytes, key: SigningKey) -> bytes:
+    nonce = secrets.token_bytes(NONCE_LENGTH)
+    return nonce + AESGCM(settings.KEY_ENCRYPTION_KEYS[0]).encrypt(nonce, private_key, _bound_to(key))
+
+
+def _unseal(key: SigningKey) -> bytes:
+    sealed = bytes(key.sealed_private_key)
+    nonce, ciphertext = sealed[:NONCE_LENGTH], sealed[NONCE_LENGTH:]
+    for encryption_key in settings.KEY_ENCRYPTION_KEYS:
+        try:
+            return AESGCM(encryption_key).decrypt(nonce, ciphertext, _bound_to(key))
+        except InvalidTag:
+            continue
+    raise KeyUnavailable(f"KEY_ENCRYPTION_KEYS has no key that opens signing key {key.id}.")
+
+
+def _bound_to(key: SigningKey) -> bytes:
+    return b"cerply signing key" + key.organization_id.bytes + key.id.bytes

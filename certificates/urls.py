@@ -1,0 +1,5 @@
+"""Certificates, below ``/api``."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

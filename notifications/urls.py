@@ -1,0 +1,5 @@
+"""The managers' inbox, below ``/api``."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []
