@@ -37,7 +37,7 @@ __all__ = [
 
 DECIDING = """
     SELECT asked.feature, rollout.percentage, enrolment.toggle, enrolment.pilot, enrolment.in_rollout
-      FROM unnest(%(features)s) AS asked (feature)
+      FROM unnest(%(features)s::text[]) AS asked (feature)
       LEFT JOIN feature_rollouts AS rollout ON rollout.feature = asked.feature
       LEFT JOIN feature_enrolments AS enrolment
         ON enrolment.feature = asked.feature AND enrolment.organization_id = %(organization_id)s
