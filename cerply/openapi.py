@@ -57,12 +57,13 @@ class AutoSchema(SpectacularAutoSchema):
         credentials: list[dict[str, Any]] = [{"bearer": []}, {"session": []}, {"adminToken": []}]
         return [{}, *credentials] if self.view.public else credentials
 
-    def get_response_serializers(self) -> Any:
-        given = super().get_response_serializers()
-        responses = dict(given) if isinstance(given, dict) else {200: given}
-        for status in self.error_statuses():
-            responses.setdefault(status, OpenApiResponse(Error, CODE_OF_STATUS[status].replace("_", " ").capitalize()))
-        return responses
+    def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
+        """Overrides a private method: the public one is replaced by each view's `extend_schema`."""
+        bodies: dict[str, Any] = super()._get_response_bodies(direction)
+        for status in sorted(self.error_statuses() - {int(code) for code in bodies}):
+            description = CODE_OF_STATUS[status].replace("_", " ").capitalize()
+            bodies[str(status)] = self._get_response_for_code(OpenApiResponse(Error, description), str(status))
+        return bodies
 
     def error_statuses(self) -> set[int]:
         statuses = {400, 401, 404, 429, 503}

@@ -51,7 +51,9 @@ def issue(achievements: Sequence[Achievement], *, actor: Actor) -> list[Certific
     """
     now = clock.now()
     held = in_force((achievement.learner.id, achievement.track.id) for achievement in achievements)
-    valid = {pair for pair, certificate in held.items() if not (certificate.expires_at and certificate.expires_at <= now)}
+    valid = {
+        pair for pair, certificate in held.items() if not (certificate.expires_at and certificate.expires_at <= now)
+    }
     due = [given for given in achievements if (given.learner.id, given.track.id) not in valid]
     if not due:
         return []

@@ -200,4 +200,3 @@ class Certificate(models.Model):
     @property
     def download_url(self) -> str:
         return f"{settings.PUBLIC_URL}/api/certificates/{self.id}/download"
-

@@ -50,9 +50,7 @@ def set_text(text: str, scale: Scale, width: float, squeeze: int = 0) -> Setting
 def _step(pieces: list[Piece], scale: Scale, width: float) -> int:
     longest = max((advance for advance, _ in pieces), default=0.0)
     fitting = [step for step, (size, most) in enumerate(scale) if _lines(pieces, width / size) <= most]
-    unbroken = (
-        step for step in fitting if longest <= width / scale[step][0] and scale[step][0] >= SMALLEST_UNBROKEN
-    )
+    unbroken = (step for step in fitting if longest <= width / scale[step][0] and scale[step][0] >= SMALLEST_UNBROKEN)
     return next(unbroken, fitting[0] if fitting else len(scale) - 1)
 
 

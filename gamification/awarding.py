@@ -107,7 +107,11 @@ def write_awards(awards: Iterable[Award], *, actor: Actor) -> list[LearnerBadge]
                 badge.organization_id,
                 subject_kind="learner",
                 subject_id=badge.learner_id,
-                metadata={"badge": badge.badge.slug, "ruleVersion": badge.rule.version, "learnerBadgeId": str(badge.id)},
+                metadata={
+                    "badge": badge.badge.slug,
+                    "ruleVersion": badge.rule.version,
+                    "learnerBadgeId": str(badge.id),
+                },
             )
             for badge in badges
         ],

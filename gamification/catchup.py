@@ -126,5 +126,3 @@ def _work_off(owed: FeatureCatchUp, feature: Feature) -> int:
             done += 1
     owed.finish()
     return done
-
-

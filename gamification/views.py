@@ -149,7 +149,9 @@ class LevelsView(LearnerView):
         page = self.page()
         levels = LearnerLevel.objects.in_reach_of(self.caller).filter(learner_id=learner_id).started()
         levels = levels.select_related("track").order_by("track__title", "track_id")
-        return Response(page.of_queryset("levels", levels, lambda level: representation.level(level, level.track.title)))
+        return Response(
+            page.of_queryset("levels", levels, lambda level: representation.level(level, level.track.title))
+        )
 
 
 class BadgesView(LearnerView):

@@ -52,7 +52,9 @@ class ManagerNotification(models.Model):
         ordering = ["-sent_at", "-id"]
         constraints = [
             models.UniqueConstraint(fields=["manager", "cause_id"], name="manager_notifications_once_per_cause"),
-            models.CheckConstraint(condition=Q(type__in=NotificationType.values), name="manager_notifications_type_is_known"),
+            models.CheckConstraint(
+                condition=Q(type__in=NotificationType.values), name="manager_notifications_type_is_known"
+            ),
         ]
         indexes = [
             # The inbox, newest first.

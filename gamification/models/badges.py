@@ -190,5 +190,3 @@ class LearnerBadge(models.Model):
 
     def __str__(self) -> str:
         return f"{self.learner_id} earned {self.badge_id}"
-
-

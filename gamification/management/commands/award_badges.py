@@ -26,9 +26,7 @@ class Command(BaseCommand):
         everybody = StandingsToCatchUp()
         total, awarded = len(everybody), 0
         for number, learner in enumerate(everybody, start=1):
-            awards = award_missing(
-                learner, actor=Actor.system("award_badges"), slugs=slugs, dry_run=options["dry_run"]
-            )
+            awards = award_missing(learner, actor=Actor.system("award_badges"), slugs=slugs, dry_run=options["dry_run"])
             awarded += len(awards)
             for award in awards if options["verbosity"] > 1 else []:
                 self.stdout.write(f"{award.rule.badge.slug}: {learner.id} at {award.earned_at:%Y-%m-%d %H:%M}")
