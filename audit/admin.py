@@ -24,7 +24,7 @@ def organizations() -> QuerySet[Any]:
     return apps.get_model("accounts", "Organization")._default_manager.all()
 
 
-class OrganizationFilter(DropdownFilter):  # type: ignore[misc] - Unfold has no types
+class OrganizationFilter(DropdownFilter):
     title = "organization"
     parameter_name = "organization"
 
@@ -42,7 +42,7 @@ class OrganizationFilter(DropdownFilter):  # type: ignore[misc] - Unfold has no 
         return queryset.for_organization(organization_id) if organization_id else queryset.none()
 
 
-class DayFilter(RangeDateFilter):  # type: ignore[misc] - Unfold has no types
+class DayFilter(RangeDateFilter):
     """From one day to another, both included; by id, so that only the weeks between them are read."""
 
     def queryset(self, request: HttpRequest, queryset: AuditEventQuerySet) -> AuditEventQuerySet:

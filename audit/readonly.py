@@ -1,7 +1,5 @@
 """Lists of the admin that only show, and stay fast however long they are."""
 
-from typing import Any
-
 from django.contrib.admin import ShowFacets
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
@@ -12,7 +10,7 @@ from unfold.admin import ModelAdmin
 MOST_COUNTED = 10_000
 
 
-class CappedPaginator(Paginator):  # type: ignore[type-arg] - not subscriptable when run
+class CappedPaginator(Paginator):  # type: ignore[type-arg]
     """Counts no further than the pages that somebody would turn to; filters and the search find the rest."""
 
     @cached_property
@@ -23,7 +21,7 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg] - not subscriptable 
         return min(len(rows), MOST_COUNTED)
 
 
-class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc] - Unfold has no types
+class ReadOnlyAdmin(ModelAdmin):
     """For history: nobody adds, changes or deletes, not even a superuser."""
 
     paginator = CappedPaginator

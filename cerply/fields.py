@@ -127,5 +127,5 @@ class MomentField(serializers.DateTimeField):
         except (ValueError, OverflowError):
             self.fail("invalid", format="RFC 3339")
 
-    def to_representation(self, value: datetime | None) -> str | None:
-        return None if value is None else rfc3339(value)
+    def to_representation(self, value: datetime) -> str:
+        return rfc3339(value)

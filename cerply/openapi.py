@@ -1,6 +1,6 @@
 """What every operation of the OpenAPI document has in common, so that no view repeats it."""
 
-from typing import Any
+from typing import Any, Literal, cast
 
 from drf_spectacular.openapi import AutoSchema as SpectacularAutoSchema
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
@@ -9,6 +9,7 @@ from rest_framework import serializers
 from cerply.errors import CODE_OF_STATUS, ErrorCode
 from cerply.pagination import DEFAULT_LIMIT, LARGEST_OFFSET
 from cerply.requests import WRITES
+from cerply.views import ApiView
 
 PAGE_PARAMETERS = [
     OpenApiParameter(
@@ -40,9 +41,13 @@ class Error(serializers.Serializer[Any]):
 class AutoSchema(SpectacularAutoSchema):
     """Adds the errors that the flow of a request can give, the credentials, and the shared headers."""
 
+    @property
+    def is_public(self) -> bool:
+        return cast(ApiView, self.view).public
+
     def get_override_parameters(self) -> list[Any]:
         parameters = list(super().get_override_parameters())
-        if self.method in WRITES and getattr(self.view, "idempotent", False) and not self.view.public:
+        if self.method in WRITES and getattr(self.view, "idempotent", False) and not self.is_public:
             parameters.append(
                 OpenApiParameter(
                     "X-Idempotency-Key",
@@ -55,19 +60,20 @@ class AutoSchema(SpectacularAutoSchema):
 
     def get_auth(self) -> list[dict[str, Any]]:
         credentials: list[dict[str, Any]] = [{"bearer": []}, {"session": []}, {"adminToken": []}]
-        return [{}, *credentials] if self.view.public else credentials
+        return [{}, *credentials] if self.is_public else credentials
 
-    def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
+    def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> dict[str, Any]:
         """Overrides a private method: the public one is replaced by each view's `extend_schema`."""
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
         for status in sorted(self.error_statuses() - {int(code) for code in bodies}):
             description = CODE_OF_STATUS[status].replace("_", " ").capitalize()
-            bodies[str(status)] = self._get_response_for_code(OpenApiResponse(Error, description), str(status))
+            response = OpenApiResponse(Error, description)
+            bodies[str(status)] = self._get_response_for_code(response, str(status))  # type: ignore[no-untyped-call]
         return bodies
 
     def error_statuses(self) -> set[int]:
         statuses = {400, 401, 404, 429, 503}
-        if not self.view.public:
+        if not self.is_public:
             statuses.add(403)
         if self.method in WRITES:
             statuses |= {403, 409, 413, 415}

@@ -5,7 +5,7 @@ its own `dispatch`. A view fills in `permit`, `find` and its methods.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 from uuid import UUID
 
 from django.http import HttpRequest
@@ -13,7 +13,7 @@ from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import BaseSerializer
+from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from cerply.errors import BadRequest, Forbidden, Invalid, MethodNotAllowed, Unauthorized
@@ -84,7 +84,7 @@ class ApiView(APIView):
     def authenticated(self) -> Caller:
         """A credential that is present decides alone: a wrong one is 401, on public routes too."""
         self.perform_authentication(self.request)
-        caller = self.request.auth or ANONYMOUS
+        caller = cast(Caller | None, self.request.auth) or ANONYMOUS
         if caller.is_anonymous and not self.public:
             raise Unauthorized()
         return caller
@@ -105,7 +105,7 @@ class ApiView(APIView):
     def find(self) -> None:
         """404 or 410 before the body is looked at."""
 
-    def valid[S: BaseSerializer[Any]](self, serializer: type[S], **options: Any) -> dict[str, Any]:
+    def valid(self, serializer: type[Serializer[Any]], **options: Any) -> dict[str, Any]:
         """The body, checked; 400 naming each wrong field."""
         value = self.body.parsed()
         if not isinstance(value, dict):
@@ -114,7 +114,7 @@ class ApiView(APIView):
         checked.is_valid(raise_exception=True)
         return dict(checked.validated_data)
 
-    def query[S: BaseSerializer[Any]](self, serializer: type[S]) -> dict[str, Any]:
+    def query(self, serializer: type[Serializer[Any]]) -> dict[str, Any]:
         """The query string's known parameters, checked."""
         known = {name: text for name, text in self.request.query_params.items() if name in serializer().fields}
         if bad := [name for name, text in known.items() if "\0" in text]:

@@ -1,4 +1,4 @@
-"""An organization's colour, made dark enough to be read and printed on white; WCAG 2.2, relative luminance and contrast."""
+"""An organization's colour, made dark enough to be read on white (WCAG 2.2, relative luminance and contrast)."""
 
 import re
 

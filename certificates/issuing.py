@@ -59,7 +59,7 @@ def issue(achievements: Sequence[Achievement], *, actor: Actor) -> list[Certific
         return []
     lapsed = [certificate.id for pair, certificate in held.items() if pair not in valid]
     Certificate.objects.filter(id__in=lapsed).update(replaced_at=now)
-    [organization_id] = {given.learner.organization_id for given in due if given.learner.organization_id}
+    [organization_id] = {given.learner.member_of for given in due}
     organization = Organization.objects.get(id=organization_id)
     signer = signer_of(organization_id, actor=actor)
     certificates = []

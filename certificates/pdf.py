@@ -89,7 +89,7 @@ def _compose(facts: CertificateFacts) -> Document:
 
 
 def _fits(document: Document) -> bool:
-    """Whether the words stay on their stage; what WeasyPrint tells of the elements with an id is left, top, right, bottom."""
+    """Whether the words stay on their stage. WeasyPrint's anchors are left, top, right, bottom."""
     words, stage = (document.pages[0].anchors[name] for name in ("words", "stage"))
     return bool(words[1] >= stage[1] - 1 and words[3] <= stage[1] + STAGE_HEIGHT + 1)
 

@@ -10,7 +10,7 @@ from fontTools.ttLib import TTFont  # type: ignore[import-untyped]
 
 DISPLAY_FONT = Path(__file__).parent / "fonts" / "EBGaramond-Regular.ttf"
 
-# Type sizes in points, each with the number of lines that it may take: whichever is chosen, the block stays about as high.
+# Type sizes in points, each with the number of lines it may take: whichever is chosen, the block is about as high.
 type Scale = tuple[tuple[float, int], ...]
 NAME: Scale = ((44, 1), (38, 1), (34, 2), (29, 2), (24, 3), (20, 3), (16, 4), (14, 5), (12, 5), (9, 7), (7, 9), (5, 13))
 TITLE: Scale = ((27, 1), (24, 1), (22, 2), (19, 2), (15, 3), (13, 3), (11, 4), (10, 4), (9, 5), (7, 6), (5, 9))
@@ -39,7 +39,7 @@ class Setting:
 
 
 def set_text(text: str, scale: Scale, width: float, squeeze: int = 0) -> Setting:
-    """The first size of the scale at which the text takes no more lines than it should, and `squeeze` steps below it."""
+    """The first size of the scale at which the text takes no more lines than it should; or `squeeze` steps below."""
     text = clean(text)
     pieces = _pieces(text)
     step = min(_step(pieces, scale, width) + squeeze, len(scale) - 1)

@@ -57,7 +57,7 @@ class Awarder:
 def tallies_of(
     standings: Mapping[UUID, LearnerStanding], rules: Sequence[BadgeRule], days: Mapping[UUID, Collection[date]]
 ) -> dict[UUID, Tally]:
-    """The learners' counters, with what of their past bears on answers of these days. Two queries at most, mostly one."""
+    """The learners' counters, with what of their past bears on answers of these days. Mostly one query."""
     tallies = {learner_id: Tally.of(standing) for learner_id, standing in standings.items()}
     _add_speed_runs(tallies, standings, rules)
     reach = max((rule.target for rule in rules if rule.kind == RuleKind.DAILY_STREAK), default=0)
@@ -90,7 +90,7 @@ def write_awards(awards: Iterable[Award], *, actor: Actor) -> list[LearnerBadge]
     """Stores what was earned and audits it. The learners are locked, so nobody else awards the same."""
     badges = [
         LearnerBadge(
-            organization_id=award.learner.organization_id,
+            organization_id=award.learner.member_of,
             learner=award.learner,
             badge=award.rule.badge,
             rule=award.rule,

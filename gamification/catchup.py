@@ -26,7 +26,7 @@ CHUNK = 2000
 
 
 class StandingsToCatchUp:
-    """Everybody who has done something, in id order: of one organization, or of all; after a learner, or from the start."""
+    """Everybody who has done something, in id order; of one organization, and after a learner, where they are named."""
 
     def __init__(self, organization_id: UUID | None = None, after: UUID | None = None) -> None:
         standings = LearnerStanding.objects.order_by("learner_id").select_related("learner")
@@ -47,9 +47,8 @@ class StandingsToCatchUp:
 @transaction.atomic
 def award_missing(learner: User, *, actor: Actor, slugs: Sequence[str] = (), dry_run: bool = False) -> list[Award]:
     """Awards what her history has earned by the current rules, in order of arrival, unless badges are off for her."""
-    assert learner.organization_id is not None
     standing = LearnerStanding.objects.lock([learner])[learner.id]
-    if not decisions(learner.organization_id)[Feature.GAMIFICATION].on:
+    if not decisions(learner.member_of)[Feature.GAMIFICATION].on:
         return []
     awarder = Awarder([learner.id])
     if slugs:
@@ -88,10 +87,9 @@ def _earned_by(learner: User, awarder: Awarder) -> list[Award]:
 @transaction.atomic
 def issue_owed(learner: User, *, actor: Actor) -> int:
     """Issues the certificates of tracks that she completed while certificates were off. Returns how many."""
-    assert learner.organization_id is not None
     LearnerStanding.objects.lock([learner])
     owed = list(Completion.objects.filter(learner=learner).owed_a_certificate().select_related("track"))
-    if not owed or not decisions(learner.organization_id)[Feature.CERTIFICATES].on:
+    if not owed or not decisions(learner.member_of)[Feature.CERTIFICATES].on:
         return 0
     closings = [Closing(learner, row.track, row.cycle, Source(row.source)) for row in owed]
     issued = issue(achievements(closings), actor=actor)

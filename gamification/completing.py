@@ -44,7 +44,7 @@ def close_cycles(
         held = in_force((closing.learner.id, closing.track.id) for closing in closings)
     completions = Completion.objects.bulk_create(
         Completion(
-            organization_id=closing.learner.organization_id,
+            organization_id=closing.learner.member_of,
             learner=closing.learner,
             track=closing.track,
             cycle=closing.cycle,
@@ -83,11 +83,10 @@ def certificate_milestone(certificate: Certificate) -> Milestone:
 @transaction.atomic
 def complete_outside(learner: User, track: Track, *, actor: Actor) -> Completion:
     """The learner completed the track outside of Cerply. Closes the open cycle, and says so on the certificate."""
-    assert learner.organization_id is not None
     standing = LearnerStanding.objects.lock([learner])[learner.id]
-    on = {feature: decision.on for feature, decision in decisions(learner.organization_id).items()}
+    on = {feature: decision.on for feature, decision in decisions(learner.member_of).items()}
     level, _ = LearnerLevel.objects.get_or_create(
-        learner=learner, track=track, defaults={"organization_id": learner.organization_id}
+        learner=learner, track=track, defaults={"organization_id": learner.member_of}
     )
     closing = Closing(learner, track, level.cycle, Source.OUTSIDE)
     [completion], issued = close_cycles([closing], certifying=on[Feature.CERTIFICATES], actor=actor)
@@ -99,7 +98,7 @@ def complete_outside(learner: User, track: Track, *, actor: Actor) -> Completion
     record(
         Event(
             EventType.COMPLETION_RECORDED,
-            learner.organization_id,
+            learner.member_of,
             subject_kind="learner",
             subject_id=learner.id,
             metadata={"trackId": str(track.id), "completionId": str(completion.id), "source": Source.OUTSIDE},

@@ -83,9 +83,7 @@ class Fold:
         for answer in answers:
             levels.setdefault(
                 (answer.learner.id, answer.track.id),
-                LearnerLevel(
-                    learner=answer.learner, track=answer.track, organization_id=answer.learner.organization_id
-                ),
+                LearnerLevel(learner=answer.learner, track=answer.track, organization_id=answer.learner.member_of),
             )
         return levels
 
@@ -119,7 +117,7 @@ class Fold:
 
     def _attempt(self, answer: Answer, sequence: int) -> Attempt:
         return Attempt(
-            organization_id=answer.learner.organization_id,
+            organization_id=answer.learner.member_of,
             learner=answer.learner,
             item=answer.item,
             sequence=sequence,

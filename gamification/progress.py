@@ -76,10 +76,10 @@ def record(answers: Sequence[Answer], *, actor: Actor) -> Recorded:
 
 
 def _organization_of(answers: Iterable[Answer]) -> UUID:
-    organizations = {answer.learner.organization_id for answer in answers}
-    if len(organizations) != 1 or None in organizations:
+    organizations = {answer.learner.member_of for answer in answers}
+    if len(organizations) != 1:
         raise ValueError("Answers are recorded for the learners of one organization at a time.")
-    return next(organization for organization in organizations if organization)
+    return organizations.pop()
 
 
 def _without_duplicates(answers: Sequence[Answer], organization_id: UUID) -> list[Answer]:
@@ -88,7 +88,7 @@ def _without_duplicates(answers: Sequence[Answer], organization_id: UUID) -> lis
     if not client_ids:
         return list(answers)
     known = Attempt.objects.for_organization(organization_id).filter(client_id__in=client_ids)
-    seen = {client_id: bytes(mark) for client_id, mark in known.values_list("client_id", "fingerprint")}
+    seen = {client_id: bytes(mark or b"") for client_id, mark in known.values_list("client_id", "fingerprint")}
     fresh = []
     for answer in answers:
         if answer.client_id is None:
@@ -108,7 +108,7 @@ def _known_with_other_content() -> Conflict:
 def _level_changed(change: LevelChange) -> Event:
     return Event(
         EventType.LEVEL_CHANGED,
-        change.learner.organization_id,
+        change.learner.member_of,
         subject_kind="learner",
         subject_id=change.learner.id,
         metadata={

@@ -1,7 +1,7 @@
 """What a rule counts, and when it is met.
 
-The same `Tally` is kept answer by answer while answers arrive, and rebuilt from history when a badge catches up, so that
-both award the same.
+The same `Tally` is kept answer by answer while answers arrive, and rebuilt from history when a badge catches up, so
+that both award the same.
 """
 
 from collections.abc import Iterable

@@ -13,6 +13,7 @@ from cerply.fields import (
     StrictUUIDField,
     TextField,
 )
+from certificates.models import Source
 from gamification.levels import Level
 
 LARGEST_BATCH = 1000
@@ -52,7 +53,7 @@ class AttemptInput(StrictSerializer):
 
 
 class AttemptBatchInput(StrictSerializer):
-    attempts = AttemptInput(many=True, min_length=1, max_length=LARGEST_BATCH)
+    attempts = serializers.ListField(child=AttemptInput(), min_length=1, max_length=LARGEST_BATCH)
 
 
 class ShareInput(StrictSerializer):
@@ -112,7 +113,7 @@ class Completion(serializers.Serializer[Any]):
     learnerId = serializers.UUIDField()
     trackId = serializers.UUIDField()
     trackTitle = serializers.CharField()
-    source = serializers.ChoiceField(["self", "system", "outside"])
+    source = serializers.ChoiceField(Source.choices)  # type: ignore[assignment]
     completedAt = MomentField()
     certificate = IssuedCertificate(allow_null=True)
 

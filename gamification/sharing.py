@@ -25,10 +25,9 @@ def share(
 
     The same artefact, and the same client id, count once; the same client id with other content is a `Conflict`.
     """
-    assert learner.organization_id is not None
     standing = LearnerStanding.objects.lock([learner])[learner.id]
     fingerprint = _fingerprint(learner, artefact_id, occurred_at)
-    known = Share.objects.for_organization(learner.organization_id).filter(client_id=client_id).first()
+    known = Share.objects.for_organization(learner.member_of).filter(client_id=client_id).first()
     if client_id and known:
         if bytes(known.fingerprint or b"") != fingerprint:
             raise _known_with_other_content()
@@ -38,7 +37,7 @@ def share(
     try:
         with transaction.atomic():
             noted = Share.objects.create(
-                organization_id=learner.organization_id,
+                organization_id=learner.member_of,
                 learner=learner,
                 artefact_id=artefact_id,
                 client_id=client_id,
@@ -49,7 +48,7 @@ def share(
         raise _known_with_other_content() from exc
     standing.shares += 1
     standing.save(update_fields=["shares"])
-    awarder = Awarder([learner.id], awarding=decisions(learner.organization_id)[Feature.GAMIFICATION].on)
+    awarder = Awarder([learner.id], awarding=decisions(learner.member_of)[Feature.GAMIFICATION].on)
     tally = tallies_of({learner.id: standing}, awarder.rules, {})[learner.id]
     evidence = {"shareId": str(noted.id), "artefactId": artefact_id}
     badges = write_awards(awarder.check(learner, tally, clock.now(), evidence), actor=actor)

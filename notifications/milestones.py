@@ -27,20 +27,18 @@ class Milestone:
 @transaction.atomic
 def announce(milestones: Sequence[Milestone]) -> None:
     """A row for each active manager of the learner, once whatever teams they share."""
-    organizations = {milestone.learner.organization_id for milestone in milestones}
+    organizations = {milestone.learner.member_of for milestone in milestones}
     listening = {
-        organization_id
-        for organization_id in organizations
-        if organization_id and is_on(Feature.MANAGER_NOTIFICATIONS, organization_id)
+        organization_id for organization_id in organizations if is_on(Feature.MANAGER_NOTIFICATIONS, organization_id)
     }
-    told = [milestone for milestone in milestones if milestone.learner.organization_id in listening]
+    told = [milestone for milestone in milestones if milestone.learner.member_of in listening]
     if not told:
         return
     managers = managers_of({milestone.learner.id for milestone in told})
     now = clock.now()
     rows = [
         ManagerNotification(
-            organization_id=milestone.learner.organization_id,
+            organization_id=milestone.learner.member_of,
             manager_id=manager_id,
             learner=milestone.learner,
             type=milestone.type,

@@ -1,6 +1,5 @@
 """What every test may ask for."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,6 +28,6 @@ def cast(db: None) -> Cast:
 
 
 @pytest.fixture
-def media(settings: Settings) -> Iterator[Path]:
+def media(settings: Settings) -> Path:
     """Where files are stored."""
-    yield Path(settings.MEDIA_ROOT)
+    return Path(settings.MEDIA_ROOT)

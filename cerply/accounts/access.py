@@ -17,8 +17,9 @@ def may_see_learner(caller: Caller, learner_id: UUID) -> bool:
         return True
     if learner_id == caller.user_id:
         return True
-    managed = Membership.objects.managed_by(caller.user_id).filter(user_id=learner_id)
-    return caller.role is Role.MANAGER and managed.exists()
+    if caller.role is not Role.MANAGER or caller.user_id is None:
+        return False
+    return Membership.objects.managed_by(caller.user_id).filter(user_id=learner_id).exists()
 
 
 def managers_of(learner_ids: Collection[UUID]) -> dict[UUID, set[UUID]]:

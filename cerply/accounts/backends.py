@@ -5,8 +5,8 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.backends import ModelBackend
-from django.http import HttpRequest
 from django.db.models.functions import Lower
+from django.http import HttpRequest
 
 from cerply.accounts.models import User
 from cerply.env import DEMO_SECRETS

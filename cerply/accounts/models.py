@@ -91,7 +91,7 @@ class UserQuerySet(TenantQuerySet["User"]):
         if caller.reads_organization:
             return people
         reach = Q(id=caller.user_id)
-        if caller.role is Role.MANAGER:
+        if caller.role is Role.MANAGER and caller.user_id:
             reach |= Q(id__in=Membership.objects.managed_by(caller.user_id).values("user_id"))
         return people.filter(reach)
 
@@ -165,11 +165,18 @@ class User(AbstractBaseUser, PermissionsMixin):
         own: str = super()._get_session_auth_hash(secret=secret)  # type: ignore[misc]
         return f"{own}{self.session_epoch}"
 
+    @property
+    def member_of(self) -> UUID:
+        """The organization's id; not for staff, who are members of none."""
+        if self.organization_id is None:
+            raise ValueError(f"{self.id} is staff, and in no organization.")
+        return self.organization_id
+
     def caller(self, token_id: UUID | None = None) -> Caller:
         """Who she is to the rest of the program."""
         if self.organization_id is None:
             return Caller(CallerKind.STAFF, user_id=self.id, token_id=token_id)
-        return Caller(CallerKind.MEMBER, self.id, self.organization_id, Role(self.role), token_id)
+        return Caller(CallerKind.MEMBER, self.id, self.organization_id, Role(self.role or ""), token_id)
 
 
 class Team(models.Model):
@@ -202,7 +209,7 @@ class TeamRole(models.TextChoices):
 
 
 class MembershipQuerySet(models.QuerySet["Membership"]):
-    def managed_by(self, user_id: UUID | None) -> Self:
+    def managed_by(self, user_id: UUID) -> Self:
         """Memberships (not managerships) in the teams that she manages."""
         teams = Membership.objects.filter(user_id=user_id, role=TeamRole.MANAGER).values("team_id")
         return self.filter(team_id__in=teams, role=TeamRole.MEMBER)

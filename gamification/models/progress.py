@@ -96,7 +96,7 @@ class StandingQuerySet(TenantQuerySet["LearnerStanding"]):
         """The learners' rows, made where they are missing, locked in id order until the transaction ends."""
         learners = sorted(learners, key=lambda learner: learner.id)
         self.bulk_create(
-            [LearnerStanding(learner=learner, organization_id=learner.organization_id) for learner in learners],
+            [LearnerStanding(learner=learner, organization_id=learner.member_of) for learner in learners],
             ignore_conflicts=True,
         )
         locked = self.filter(learner__in=learners).order_by("learner_id").select_for_update(of=("self",))

@@ -5,7 +5,7 @@ import re
 from functools import cache
 from typing import Any
 
-from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.test import Client
 from django.urls import Resolver404, resolve
 from jsonschema import Draft202012Validator
@@ -20,7 +20,7 @@ JSON = "application/json"
 class Answer:
     """An answer, with its body parsed."""
 
-    def __init__(self, response: HttpResponse) -> None:
+    def __init__(self, response: HttpResponseBase) -> None:
         self.response = response
         self.status = response.status_code
         self.headers = response.headers
