@@ -72,7 +72,7 @@ class AutoSchema(SpectacularAutoSchema):
         return bodies
 
     def error_statuses(self) -> set[int]:
-        statuses = {400, 401, 404, 429, 503}
+        statuses = {400, 401, 404, 429, 500, 503}
         if not self.is_public:
             statuses.add(403)
         if self.method in WRITES:
