@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.apps import AppConfig
+from django.apps import apps as global_apps
 from django.apps.registry import Apps
 from django.db import transaction
 
@@ -77,7 +77,7 @@ def seed_badges(apps: Apps, using: str) -> int:
     return added
 
 
-def seed_after_migrate(sender: AppConfig, using: str, apps: Apps, plan: Any = None, **kwargs: Any) -> None:
+def seed_after_migrate(using: str, apps: Apps = global_apps, **kwargs: Any) -> None:
     """``post_migrate``: every migrated database has them, a test's flushed one too."""
     try:
         apps.get_model("gamification", "BadgeRule")

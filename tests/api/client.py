@@ -45,6 +45,7 @@ class Api:
     """Calls routes below ``/api``: as somebody (by a token of hers), by the admin token, or as nobody."""
 
     def __init__(self) -> None:
+        document()  # made once, before threads ask for it
         self.tokens: dict[Any, str] = {}
         self.client = Client(enforce_csrf_checks=True, raise_request_exception=True)
 
