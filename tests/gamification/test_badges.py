@@ -166,12 +166,15 @@ def test_progress_of_every_kind(api: Api, cast: Cast, slug: str) -> None:
     give_answers(cast.learner, cast.track, 3)
     complete(cast.learner, cast.track)
     progress = api.get(f"/learners/{cast.learner.id}/badges/{slug}", by=cast.learner).body["progress"]
-    assert progress == {
-        "perfectionist": {"current": 7, "target": 20},
-        "consistent": {"current": 1, "target": 7},
-        "lifelong-learner": {"current": 1, "target": 5},
-        "track-master": {"current": 0, "target": 1},
-    }[slug]
+    assert (
+        progress
+        == {
+            "perfectionist": {"current": 7, "target": 20},
+            "consistent": {"current": 1, "target": 7},
+            "lifelong-learner": {"current": 1, "target": 5},
+            "track-master": {"current": 0, "target": 1},
+        }[slug]
+    )
 
 
 # -- rules as staff edit them --

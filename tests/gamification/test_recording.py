@@ -40,7 +40,7 @@ def test_one_attempt(api: Api, cast: Cast) -> None:
     }
     assert answer.body["badges"][0]["slug"] == "first-steps"
     stored = Attempt.objects.get()
-    assert (stored.source, stored.sequence, stored.credit) == (Source.SELF, 1, 1)
+    assert (stored.source, stored.sequence, stored.credit) == ("self", 1, Decimal(1))
 
 
 def test_a_batch_crosses_two_thresholds(api: Api, cast: Cast) -> None:
@@ -80,7 +80,9 @@ def test_one_content_in_two_spellings_is_the_same(api: Api, cast: Cast) -> None:
 def test_the_same_id_with_other_content_is_a_conflict(api: Api, cast: Cast, change: dict[str, Any]) -> None:
     row = attempt(cast, id=str(uuid4()), learnerId=str(cast.learner.id))
     api.post("/attempts", row, by=cast.admin)
-    answer = api.post("/attempts", {"attempts": [attempt(cast, learnerId=str(cast.learner.id)), row | change]}, cast.admin)
+    answer = api.post(
+        "/attempts", {"attempts": [attempt(cast, learnerId=str(cast.learner.id)), row | change]}, cast.admin
+    )
     assert (answer.status, answer.code) == (409, "CONFLICT")
     assert Attempt.objects.count() == 1
 
@@ -106,8 +108,7 @@ def test_external_ids_stand_in(api: Api, cast: Cast) -> None:
     row = {"learnerExternalId": "hr-7", "trackExternalId": "fire", "itemExternalId": "q1", "credit": 0.5}
     assert api.post("/attempts", row, by=cast.admin).status == 201
     assert Attempt.objects.get().learner == learner
-    unknown = {name: "nobody's" for name in ("learnerExternalId", "trackExternalId", "itemExternalId")}
-    for name in unknown:
+    for name in ("learnerExternalId", "trackExternalId", "itemExternalId"):
         answer = api.post("/attempts", row | {name: "nobody's"}, by=cast.admin)
         assert (answer.status, list(answer.details)) == (400, [name])
 
@@ -184,9 +185,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("change", "named"), BAD)
-def test_bad_values_are_named_and_nothing_is_stored(
-    api: Api, cast: Cast, change: dict[str, Any], named: str
-) -> None:
+def test_bad_values_are_named_and_nothing_is_stored(api: Api, cast: Cast, change: dict[str, Any], named: str) -> None:
     answer = api.post("/attempts", attempt(cast) | change, by=cast.learner)
     assert (answer.status, answer.code) == (400, "BAD_REQUEST")
     assert named in answer.details

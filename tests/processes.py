@@ -1,0 +1,33 @@
+"""Processes of their own, on the database of the test: to be killed in the middle of their work."""
+
+import os
+import subprocess
+import sys
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.db import connection
+
+START = "import os, signal\nimport django\n\ndjango.setup()\n"
+
+
+def environment() -> dict[str, str]:
+    """The variables of a process that works on the database and the files of this test."""
+    url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
+    return os.environ | {
+        "DATABASE_URL": url.geturl(),
+        "DJANGO_SETTINGS_MODULE": "cerply.settings",
+        "MEDIA_ROOT": str(settings.MEDIA_ROOT),
+    }
+
+
+def run_python(code: str) -> subprocess.CompletedProcess[str]:
+    """Runs it after ``django.setup()``, and waits. Negative return codes are the signals that killed it."""
+    return subprocess.run(
+        [sys.executable, "-c", START + code],
+        env=environment(),
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
