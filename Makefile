@@ -1,0 +1,31 @@
+# Two commands for a fresh machine: `make demo` and `make test`.
+
+PYTHON = .venv/bin/python
+TEST_ENVIRONMENT = CERPLY_ENV=test FF_GAMIFICATION_V1=true FF_CERTIFICATES_V1=true FF_MANAGER_NOTIFICATIONS_V1=true \
+	ADMIN_TOKEN=dev-admin-token-12345
+# A PostgreSQL for as long as the command runs, unless DATABASE_URL names one.
+WITH_DATABASE = $(PYTHON) -m cerply.management.postgres --ephemeral --
+
+.PHONY: demo demo-reset test test-fast lint setup
+
+demo: setup
+	@exec $(PYTHON) -m cerply.management.demo
+
+demo-reset: setup
+	@exec $(PYTHON) -m cerply.management.demo --reset
+
+test: setup
+	$(TEST_ENVIRONMENT) $(WITH_DATABASE) $(PYTHON) -m pytest -q -m "not slow"
+	$(TEST_ENVIRONMENT) $(WITH_DATABASE) $(PYTHON) -m pytest -q -m slow
+
+test-fast: setup
+	$(TEST_ENVIRONMENT) $(WITH_DATABASE) $(PYTHON) -m pytest -q -m "not slow"
+
+lint: setup
+	$(PYTHON) -m ruff check
+	$(PYTHON) -m ruff format --check
+	$(PYTHON) -m mypy
+	.venv/bin/lint-imports --no-cache
+
+setup:
+	@sh scripts/setup.sh

@@ -1,0 +1,201 @@
+"""``make demo``: the whole service on this machine, with a database of its own and people to look at.
+
+Honours ``PORT``, ``DATA_DIR`` and ``DATABASE_URL``. Ctrl-C or SIGTERM stops all of it.
+"""
+
+import argparse
+import fcntl
+import json
+import os
+import shutil
+import socket
+import sys
+import time
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from cerply.management.postgres import Postgres, PostgresError
+from cerply.management.processes import adopt_orphans
+from cerply.management.supervision import Database, Part, PartFailed, Supervisor, environment_with
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+READY_SECONDS = 120
+OURS = ("postgres", "media", "logs")
+DEFAULTS = {
+    "CERPLY_ENV": "development",
+    "ADMIN_TOKEN": "dev-admin-token-12345",
+    "FF_GAMIFICATION_V1": "true",
+    "FF_CERTIFICATES_V1": "true",
+    "FF_MANAGER_NOTIFICATIONS_V1": "true",
+}
+WHERE_TO_LOOK = """
+Cerply is ready. Stop it with Ctrl-C.
+
+  API           {url}/api            its documentation: {url}/api/docs
+  Admin         {url}/admin/         staff@cerply.example / demo-staff-password
+  API tokens    demo-learner-token   demo-manager-token   demo-admin-token   demo-newcomer-token
+                demo-other-learner-token   demo-other-manager-token   demo-other-admin-token
+  Admin token   X-Admin-Token: {admin_token}
+  Logs          {logs}
+
+Try:
+
+  curl -s -H "Authorization: Bearer demo-learner-token" {url}/api/learners/{learner}/levels
+  curl -s -H "Authorization: Bearer demo-learner-token" {url}/api/learners/{learner}/badges
+  curl -s -H "Authorization: Bearer demo-learner-token" {url}/api/learners/{learner}/certificates
+  curl -s -H "Authorization: Bearer demo-manager-token" "{url}/api/manager/notifications?unreadOnly=true"
+  curl -s {url}/api/ops/kpis
+"""
+
+
+class Busy(Exception):
+    """Somebody else is at it."""
+
+
+class Demo:
+    def __init__(self, folder: Path, port: int) -> None:
+        self.folder = folder.resolve()
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
+        self.logs = self.folder / "logs"
+
+    def run(self) -> None:
+        """Until it is told to stop, or a part dies too often."""
+        with Folder(self.folder):
+            self._check_port()
+            shutil.rmtree(self.logs, ignore_errors=True)
+            self.logs.mkdir()
+            supervisor = Supervisor(say)
+            try:
+                self._start(supervisor)
+                while not supervisor.stopping:
+                    supervisor.watch()
+                    time.sleep(0.1)
+            finally:
+                say("Stopping.")
+                supervisor.stop()
+
+    def _start(self, supervisor: Supervisor) -> None:
+        changes = {
+            "PORT": str(self.port),
+            "DJANGO_SETTINGS_MODULE": "cerply.settings",
+            "PYTHONPATH": str(CHECKOUT),
+        }
+        if not os.environ.get("DATABASE_URL"):
+            say("Starting the database.")
+            server = Postgres(self.folder / "postgres").__enter__()
+            supervisor.add(Database(server))
+            changes["DATABASE_URL"] = server.url
+        environment = environment_with(
+            changes, DEFAULTS | {"PUBLIC_URL": self.url, "MEDIA_ROOT": str(self.folder / "media")}
+        )
+        manage = [sys.executable, str(CHECKOUT / "manage.py")]
+        for doing, command in (("Migrating", "migrate"), ("Loading the demo data", "load_demo")):
+            if not supervisor.stopping:
+                say(f"{doing}.")
+                supervisor.run_once(doing, [*manage, command], self.logs / f"{command}.log", environment)
+        if supervisor.stopping:
+            return
+        say("Starting the web server and the job worker.")
+        supervisor.add(Part("web", self._web_command(), self.logs / "web.log", environment))
+        supervisor.add(Part("worker", [*manage, "qcluster"], self.logs / "worker.log", environment))
+        self._wait_until_ready(supervisor)
+        if not supervisor.stopping:
+            where = WHERE_TO_LOOK.format(
+                url=self.url,
+                logs=self.logs,
+                learner="00000000-0000-0000-0000-000000000001",
+                admin_token=environment["ADMIN_TOKEN"],
+            )
+            say(where)
+
+    def _web_command(self) -> list[str]:
+        return [
+            *(sys.executable, "-m", "granian", "cerply.wsgi:application", "--interface", "wsgi", "--no-ws"),
+            *("--host", "127.0.0.1", "--port", str(self.port), "--workers", "2", "--blocking-threads", "1"),
+            *("--respawn-failed-workers", "--respawn-interval", "1"),
+        ]
+
+    def _wait_until_ready(self, supervisor: Supervisor) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        while not supervisor.stopping:
+            supervisor.watch()
+            if self._is_ready():
+                return
+            if time.monotonic() > deadline:
+                raise PartFailed(f"Not ready after {READY_SECONDS} seconds; see {self.logs}.")
+            time.sleep(0.1)
+
+    def _is_ready(self) -> bool:
+        try:
+            with urlopen(f"{self.url}/api/health/ready", timeout=5) as answer:  # noqa: S310 - our own http address
+                body = json.load(answer)
+        except (URLError, OSError, ValueError):
+            return False
+        return body["ok"] is True and body["worker"]["ageSeconds"] is not None
+
+    def _check_port(self) -> None:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", self.port))
+            except OSError:
+                raise Busy(f"Port {self.port} is in use. Choose another one: PORT=8081 make demo") from None
+
+
+class Folder:
+    """The demo's data. One demo at a time has it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> None:
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._lock = (self.path / "demo.lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Busy(f"A demo runs on {self.path}. Stop it, or choose another folder: DATA_DIR=… make demo") from None
+
+    def __exit__(self, *unused: object) -> None:
+        self._lock.close()
+
+    def reset(self) -> None:
+        """Forgets the data: what the demo made in the folder, and nothing else."""
+        if not (self.path / "demo.lock").exists():
+            say(f"There is no demo in {self.path}.")
+            return
+        with self:
+            for name in OURS:
+                shutil.rmtree(self.path / name, ignore_errors=True)
+        say(f"The demo in {self.path} starts over.")
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make demo", description="Runs the whole service with demo data.")
+    parser.add_argument("--reset", action="store_true", help="forget the data, and start nothing")
+    options = parser.parse_args()
+    folder = Path(os.environ.get("DATA_DIR") or CHECKOUT / ".data")
+    port = os.environ.get("PORT") or "8080"
+    if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        say(f"PORT must be a number from 1 to 65535, not {port!r}.")
+        return 2
+    adopt_orphans()
+    try:
+        if options.reset:
+            Folder(folder.resolve()).reset()
+        else:
+            Demo(folder, int(port)).run()
+    except (Busy, PartFailed, PostgresError) as exc:
+        print(exc, file=sys.stderr, flush=True)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,91 @@
+#!/bin/sh
+# Makes .venv from requirements.lock, and sees that the native libraries of WeasyPrint are there. Does nothing twice.
+set -eu
+cd "$(dirname "$0")/.."
+
+say() { printf '%s\n' "$*" >&2; }
+
+# -- a Python --
+
+is_good() { "$1" -c 'import sys; sys.exit(not (3, 12) <= sys.version_info[:2] < (3, 15))' >/dev/null 2>&1; }
+
+find_python() {
+    # 3.13 first, which this is developed on. A shim of pyenv's that only prints an error is none.
+    for name in python3.13 python3.14 python3.12 python3 python; do
+        path=$(command -v "$name" 2>/dev/null) || continue
+        if is_good "$path"; then echo "$path"; return; fi
+    done
+    for root in "${PYENV_ROOT:-}" "$HOME/.pyenv" /opt/pyenv /usr/local/pyenv; do
+        [ -n "$root" ] || continue
+        for version in 3.13 3.14 3.12; do
+            for path in "$root/versions/$version".*/bin/python3; do
+                if [ -x "$path" ] && is_good "$path"; then echo "$path"; return; fi
+            done
+        done
+    done
+    return 1
+}
+
+# -- the environment --
+
+make_venv() {
+    python=$(find_python) || {
+        say "Python 3.12 or newer is missing (3.13 is best). Install it, or put it on PATH, and try again."
+        exit 1
+    }
+    say "Making .venv with $("$python" --version)."
+    rm -rf .venv
+    "$python" -m venv .venv >/dev/null 2>&1 || {
+        rm -rf .venv
+        say "$python cannot make virtual environments. On Debian: apt-get install python3-venv"
+        exit 1
+    }
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check uv
+}
+
+wanted=$(cksum < requirements.lock)
+if [ "$(cat .venv/.synced 2>/dev/null || true)" != "$wanted" ] || ! is_good .venv/bin/python; then
+    is_good .venv/bin/python && [ -x .venv/bin/uv ] || make_venv
+    say "Installing what requirements.lock names."
+    .venv/bin/uv pip sync --quiet --python .venv/bin/python --require-hashes requirements.lock
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check uv
+    printf '%s\n' "$wanted" > .venv/.synced
+fi
+
+# -- what WeasyPrint needs: Pango, a fast font subsetter, and fonts with the glyphs of every name --
+
+packages="libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-noto-core fonts-noto-cjk"
+
+libraries_are_there() {
+    .venv/bin/python - <<'EOF'
+import ctypes
+import sys
+
+for name in ("libpango-1.0.so.0", "libpangoft2-1.0.so.0", "libharfbuzz-subset.so.0"):
+    try:
+        ctypes.CDLL(name)
+    except OSError:
+        sys.exit(1)
+EOF
+}
+
+fonts_are_there() {
+    [ -d /usr/share/fonts ] || return 1
+    for font in NotoSans-Regular NotoNaskhArabic-Regular NotoSansCJK-Regular; do
+        [ -n "$(find /usr/share/fonts /usr/local/share/fonts "$HOME/.fonts" "$HOME/.local/share/fonts" \
+            -name "$font*" 2>/dev/null | head -n 1)" ] || return 1
+    done
+}
+
+if ! libraries_are_there || ! fonts_are_there; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+        say "Installing $packages."
+        export DEBIAN_FRONTEND=noninteractive
+        apt-get update -qq >/dev/null
+        # shellcheck disable=SC2086 - words are what it should be split into
+        apt-get install -qq --no-install-recommends $packages >/dev/null
+    else
+        say "Certificates need libraries and fonts. Install them: sudo apt-get install $packages"
+        exit 1
+    fi
+fi
