@@ -55,6 +55,18 @@ class Caller:
     token_id: UUID | None = None
 
     @property
+    def id_to_match(self) -> UUID:
+        """Her id, for a query; the nil UUID, which no row has, for who is no user."""
+        return self.user_id or UUID(int=0)
+
+    @property
+    def member_of(self) -> UUID:
+        """The organization's id, where it is known that she is a member of one."""
+        if self.organization_id is None:
+            raise ValueError(f"{self.key} is in no organization.")
+        return self.organization_id
+
+    @property
     def is_anonymous(self) -> bool:
         return self.kind is CallerKind.ANONYMOUS
 

@@ -203,7 +203,14 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {"Level": "gamification.levels.Level"},
+    "ENUM_NAME_OVERRIDES": {
+        "Level": "gamification.levels.Level",
+        "Role": "cerply.permissions.Role",
+        "TeamRole": "cerply.accounts.models.TeamRole",
+        "Source": "certificates.models.Source",
+        "CertificateStatus": "certificates.models.Status",
+        "NotificationType": "notifications.models.NotificationType",
+    },
     "PATH_CONVERTER_OVERRIDES": {"id": {"type": "string", "format": "uuid"}, "segment": {"type": "string"}},
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

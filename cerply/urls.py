@@ -2,9 +2,18 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import TemplateView
+
+from cerply.accounts.passwords import NewPasswordView
 
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path(
+        "password/changed",
+        TemplateView.as_view(template_name="accounts/password_changed.html"),
+        name="password-changed",
+    ),
+    path("password/<uidb64>/<token>", NewPasswordView.as_view(), name="password"),
     path("api/", include("cerply.accounts.urls")),
     path("api/", include("cerply.tracks.urls")),
     path("api/", include("gamification.urls")),

@@ -48,7 +48,6 @@ if [ "$(cat .venv/.synced 2>/dev/null || true)" != "$wanted" ] || ! is_good .ven
     is_good .venv/bin/python && [ -x .venv/bin/uv ] || make_venv
     say "Installing what requirements.lock names."
     .venv/bin/uv pip sync --quiet --python .venv/bin/python --require-hashes requirements.lock
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check uv
     printf '%s\n' "$wanted" > .venv/.synced
 fi
 

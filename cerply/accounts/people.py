@@ -1,0 +1,220 @@
+"""Creating and changing people: one function for the API, the admin and the import."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Lower
+
+from audit.models import EventType
+from audit.recording import Event, record_many
+from cerply import clock
+from cerply.accounts.models import ApiToken, Organization, User
+from cerply.errors import Conflict, Invalid
+from cerply.permissions import Actor, Role
+
+type Row = Mapping[str, Any]
+type Problems = dict[str, list[str]]
+
+# Field of the model by its name on the wire.
+FIELDS = {
+    "externalId": "external_id",
+    "name": "name",
+    "email": "email",
+    "role": "role",
+    "active": "is_active",
+    "locale": "locale",
+    "timezone": "timezone",
+}
+NEVER_UPDATED = frozenset({"role", "password"})
+EMAIL_TAKEN = "Somebody in the organization has this e-mail address already."
+EXTERNAL_ID_TAKEN = "Somebody in the organization has this external id already."
+
+
+@dataclass(slots=True)
+class Saved:
+    """The people in the order of their rows."""
+
+    people: list[User] = field(default_factory=list)
+    created: int = 0
+    updated: int = 0
+
+
+class BadRows(Exception):
+    """What is wrong, by the index of the row; nothing was stored."""
+
+    def __init__(self, problems: Mapping[int, Problems]) -> None:
+        self.problems = problems
+        super().__init__(f"{len(problems)} rows are not valid.")
+
+
+def known_external_ids(organization_id: UUID, rows: Sequence[Any]) -> set[str]:
+    """Those of the rows that somebody bears already."""
+    given = {row.get("externalId") for row in rows if isinstance(row, Mapping)}
+    texts = [text for text in given if isinstance(text, str) and "\0" not in text]
+    people = User.objects.for_organization(organization_id).filter(external_id__in=texts)
+    return {text for text in people.values_list("external_id", flat=True) if text}
+
+
+@transaction.atomic
+def save_people(organization_id: UUID, rows: Sequence[Row], *, actor: Actor) -> Saved:
+    """Creates each person, or updates the one who bears the external id; all of them or, with `BadRows`, none.
+
+    Rows are as `LearnerInput` gives them. Fields that are left out stay; an update changes neither role nor password.
+    """
+    Organization.objects.locked().get(id=organization_id)
+    everybody = User.objects.for_organization(organization_id)
+    external_ids = [row["externalId"] for row in rows if "externalId" in row]
+    known = {user.external_id: user for user in everybody.filter(external_id__in=external_ids)}
+    saved = Saved()
+    changed: dict[UUID, list[str]] = {}
+    fresh: list[User] = []
+    problems: dict[int, Problems] = {}
+    seen: set[str] = set()
+    for index, row in enumerate(rows):
+        external_id = row.get("externalId")
+        if external_id in seen:
+            problems[index] = {"externalId": ["This external id is in the list twice."]}
+        if external_id:
+            seen.add(external_id)
+        user = known.get(external_id)
+        if user is None:
+            user = User(organization_id=organization_id, role=row.get("role", Role.LEARNER))
+            problem = _set_password(user, row.get("password"))
+            if missing := [name for name in ("name", "email") if name not in row]:
+                problem |= {name: ["This field is required."] for name in missing}
+            if problem:
+                problems[index] = problem
+            fresh.append(user)
+        names = _apply(user, row, skip=NEVER_UPDATED)
+        if not user._state.adding:
+            changed[user.id] = names
+        saved.people.append(user)
+    for index, problem in _taken_addresses(organization_id, saved.people).items():
+        problems.setdefault(index, {}).update(problem)
+    if problems:
+        raise BadRows(dict(sorted(problems.items())))
+    User.objects.bulk_create(fresh)
+    known_people = [user for user in saved.people if changed.get(user.id)]
+    _update_in_order(known_people)
+    saved.created, saved.updated = len(fresh), len(saved.people) - len(fresh)
+    events = [_event(EventType.USER_CREATED, user, {"role": user.role}) for user in fresh]
+    events += [_event(EventType.USER_UPDATED, user, {"fields": changed[user.id]}) for user in known_people]
+    record_many(events, actor=actor)
+    return saved
+
+
+def _update_in_order(people: Sequence[User]) -> None:
+    """Addresses may change hands within one list: each is put aside first, so that none is there twice on the way."""
+    moving = [user.id for user in people]
+    if not moving:
+        return
+    User.objects.filter(id__in=moving).update(email=F("id"))
+    User.objects.bulk_update(people, ["name", "email", "locale", "timezone"])
+
+
+@transaction.atomic
+def change_person(user_id: UUID, changes: Row, *, actor: Actor) -> User:
+    """Changes fields named as on the wire. Raises `Invalid`, or `Conflict` where nobody would administer any more."""
+    user = User.objects.select_for_update(no_key=True, of=("self",)).select_related("organization").get(id=user_id)
+    organization_id = user.member_of
+    Organization.objects.locked().get(id=organization_id)
+    before = {name: getattr(user, FIELDS[name]) for name in changes}
+    names = _apply(user, changes)
+    if not names:
+        return user
+    if problems := _taken_addresses(organization_id, [user]).get(0):
+        raise Invalid(problems)
+    others = User.objects.for_organization(organization_id).exclude(id=user.id)
+    if "externalId" in names and user.external_id and others.filter(external_id=user.external_id).exists():
+        raise Invalid({"externalId": [EXTERNAL_ID_TAKEN]})
+    stays_admin = user.role == Role.ADMIN and user.is_active
+    was_admin = before.get("role", user.role) == Role.ADMIN and before.get("active", user.is_active)
+    if was_admin and not stays_admin and not others.filter(role=Role.ADMIN, is_active=True).exists():
+        raise Conflict("The organization's last active admin stays one. Appoint another one first.")
+    user.save(update_fields=[FIELDS[name] for name in names])
+    events = []
+    if "active" in names:
+        events += _activate(user) if user.is_active else _deactivate(user)
+    if "role" in names:
+        events.append(_event(EventType.ROLE_CHANGED, user, {"before": before["role"], "after": user.role}))
+    if others_changed := [name for name in names if name not in {"role", "active"}]:
+        events.append(_event(EventType.USER_UPDATED, user, {"fields": others_changed}))
+    record_many(events, actor=actor)
+    return user
+
+
+def end_sessions(user: User) -> None:
+    """The next request of any session of hers is nobody's."""
+    User.objects.filter(id=user.id).update(session_epoch=F("session_epoch") + 1)
+    user.refresh_from_db(fields=["session_epoch"])
+
+
+def _activate(user: User) -> list[Event]:
+    return [_event(EventType.USER_REACTIVATED, user)]
+
+
+def _deactivate(user: User) -> list[Event]:
+    end_sessions(user)
+    tokens = ApiToken.objects.filter(user=user, revoked_at=None)
+    revoked = list(tokens.values_list("id", "name"))
+    tokens.update(revoked_at=clock.now())
+    events = [_event(EventType.USER_DEACTIVATED, user)]
+    for token_id, name in revoked:
+        metadata = {"name": name, "userId": str(user.id)}
+        events.append(Event(EventType.TOKEN_REVOKED, user.organization_id, "api_token", token_id, metadata))
+    return events
+
+
+def _apply(user: User, row: Row, skip: Collection[str] = ()) -> list[str]:
+    """Sets what the row says; returns the names of what is other than before."""
+    names = []
+    for name, attribute in FIELDS.items():
+        if name in row and name not in skip and getattr(user, attribute) != row[name]:
+            setattr(user, attribute, row[name])
+            names.append(name)
+    return names
+
+
+def _set_password(user: User, password: str | None) -> Problems:
+    if password is None:
+        user.password = make_password(None)
+        return {}
+    try:
+        validate_password(password, user)
+    except ValidationError as exc:
+        return {"password": list(exc.messages)}
+    user.set_password(password)
+    return {}
+
+
+def _taken_addresses(organization_id: UUID, people: Sequence[User]) -> dict[int, Problems]:
+    """By index, whose address somebody else in the organization bears, or bears in the same list. One query."""
+    wanted: dict[str, User] = {}
+    problems: dict[int, Problems] = {}
+    for index, user in enumerate(people):
+        address = user.email.lower()
+        if address and wanted.setdefault(address, user) is not user:
+            problems[index] = {"email": ["This e-mail address is in the list twice."]}
+    bearers = (
+        User.objects.for_organization(organization_id)
+        .annotate(address=Lower("email"))
+        .filter(address__in=list(wanted))
+        .exclude(id__in=[user.id for user in people])
+        .values_list("address", flat=True)
+    )
+    taken = set(bearers)
+    for index, user in enumerate(people):
+        if user.email.lower() in taken:
+            problems[index] = {"email": [EMAIL_TAKEN]}
+    return problems
+
+
+def _event(type_: EventType, user: User, metadata: Mapping[str, Any] | None = None) -> Event:
+    return Event(type_, user.organization_id, "user", user.id, metadata or {})

@@ -1,0 +1,124 @@
+"""Teams, and who is in them."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+
+from audit.models import EventType
+from audit.recording import Event, record, record_many
+from cerply.accounts.models import Membership, Organization, Team, TeamRole, User
+from cerply.errors import Invalid
+from cerply.permissions import Actor, Role
+
+MAY_MANAGE = frozenset({Role.MANAGER.value, Role.ADMIN.value})
+NAME_TAKEN = "The organization has a team of this name already."
+UNKNOWN = "There is no such learner: {}."
+NO_MANAGER = "Only managers and admins manage teams: {}."
+FIELD_OF_ROLE = {TeamRole.MANAGER: "managerIds", TeamRole.MEMBER: "memberIds"}
+
+
+@transaction.atomic
+def create_team(organization_id: UUID, values: Mapping[str, Any], *, actor: Actor) -> Team:
+    """Values are as `TeamInput` gives them. Raises `Invalid`."""
+    Organization.objects.locked().get(id=organization_id)
+    team = Team(organization_id=organization_id, name=values["name"])
+    _save_name(team)
+    record(Event(EventType.TEAM_CREATED, organization_id, "team", team.id, {"name": team.name}), actor=actor)
+    _set_people(team, values, actor=actor)
+    return team
+
+
+@transaction.atomic
+def change_team(team_id: UUID, values: Mapping[str, Any], *, actor: Actor) -> Team:
+    """Lists of people replace those that were there; what is left out stays. Raises `Invalid`."""
+    team = Team.objects.select_for_update(no_key=True).get(id=team_id)
+    if "name" in values and values["name"] != team.name:
+        before, team.name = team.name, values["name"]
+        _save_name(team)
+        metadata = {"before": before, "after": team.name}
+        record(Event(EventType.TEAM_UPDATED, team.organization_id, "team", team.id, metadata), actor=actor)
+    _set_people(team, values, actor=actor)
+    return team
+
+
+@transaction.atomic
+def delete_team(team_id: UUID, *, actor: Actor) -> None:
+    """The team alone: its people and all that they did stay."""
+    team = Team.objects.select_for_update().filter(id=team_id).first()
+    if team is None:
+        return
+    people = team.memberships.values_list("user_id", "role")
+    metadata = {"name": team.name, "people": [{"userId": str(user_id), "role": role} for user_id, role in people]}
+    record(Event(EventType.TEAM_DELETED, team.organization_id, "team", team.id, metadata), actor=actor)
+    team.delete()
+
+
+@transaction.atomic
+def add_member(team: Team, user: User, role: TeamRole, *, actor: Actor) -> None:
+    """Raises `Invalid` for a manager who is none."""
+    if role is TeamRole.MANAGER and user.role not in MAY_MANAGE:
+        raise Invalid({"role": [NO_MANAGER.format(user.id)]})
+    _add(team, [user.id], role, actor=actor)
+
+
+@transaction.atomic
+def remove_member(team: Team, user: User, *, actor: Actor) -> None:
+    """As a member and as a manager."""
+    for role in TeamRole:
+        _remove(team, [user.id], role, actor=actor)
+
+
+def _save_name(team: Team) -> None:
+    try:
+        with transaction.atomic():
+            team.save()
+    except IntegrityError as exc:
+        raise Invalid({"name": [NAME_TAKEN]}) from exc
+
+
+def _set_people(team: Team, values: Mapping[str, Any], *, actor: Actor) -> None:
+    problems: dict[str, list[str]] = {}
+    wanted = {role: set(values[name]) for role, name in FIELD_OF_ROLE.items() if name in values}
+    for role, ids in wanted.items():
+        problem = _problems(team.organization_id, ids, role)
+        if problem:
+            problems[FIELD_OF_ROLE[role]] = problem
+    if problems:
+        raise Invalid(problems)
+    for role, ids in wanted.items():
+        present = set(team.memberships.filter(role=role).values_list("user_id", flat=True))
+        _remove(team, sorted(present - ids), role, actor=actor)
+        _add(team, sorted(ids - present), role, actor=actor)
+
+
+def _problems(organization_id: UUID, ids: Collection[UUID], role: TeamRole) -> list[str]:
+    people = dict(User.objects.for_organization(organization_id).filter(id__in=ids).values_list("id", "role"))
+    problems = [UNKNOWN.format(user_id) for user_id in sorted(set(ids) - people.keys())]
+    if role is TeamRole.MANAGER:
+        problems += [NO_MANAGER.format(key) for key, of_user in sorted(people.items()) if of_user not in MAY_MANAGE]
+    return problems
+
+
+def _add(team: Team, user_ids: Sequence[UUID], role: TeamRole, *, actor: Actor) -> None:
+    present = set(
+        Membership.objects.filter(team=team, user_id__in=user_ids, role=role).values_list("user_id", flat=True)
+    )
+    rows = [Membership(team=team, user_id=user_id, role=role) for user_id in user_ids if user_id not in present]
+    Membership.objects.bulk_create(rows, ignore_conflicts=True)
+    record_many(
+        [_event(EventType.TEAM_MEMBER_ADDED, team, row.user_id, role) for row in rows],
+        actor=actor,
+    )
+
+
+def _remove(team: Team, user_ids: Sequence[UUID], role: TeamRole, *, actor: Actor) -> None:
+    rows = Membership.objects.filter(team=team, user_id__in=user_ids, role=role)
+    gone = list(rows.select_for_update().values_list("user_id", flat=True))
+    rows.filter(user_id__in=gone).delete()
+    record_many([_event(EventType.TEAM_MEMBER_REMOVED, team, user_id, role) for user_id in gone], actor=actor)
+
+
+def _event(type_: EventType, team: Team, user_id: UUID, role: str) -> Event:
+    return Event(type_, team.organization_id, "team", team.id, {"userId": str(user_id), "role": role})
