@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from threading import Lock
-from typing import Literal
 
 import pydyf
 import segno
@@ -21,13 +20,12 @@ from weasyprint.urls import URLFetcher
 
 from certificates import ornaments, typesetting
 from certificates.colour import NEUTRAL, readable
+from certificates.models import Source
 
-type Source = Literal["self", "system", "outside"]
-
-BASIS: dict[Source, str] = {
-    "self": "Based on answers recorded by the learner.",
-    "system": "Based on answers recorded by the organization’s systems.",
-    "outside": "Completed outside Cerply, as confirmed by the organization.",
+BASIS = {
+    Source.SELF: "Based on answers recorded by the learner.",
+    Source.SYSTEM: "Based on answers recorded by the organization’s systems.",
+    Source.OUTSIDE: "Completed outside Cerply, as confirmed by the organization.",
 }
 LOGO_FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG"}
 # The room for it in certificate.css, at 350 dots per inch.
@@ -173,7 +171,7 @@ def _logo(content: bytes | None, media_type: str | None) -> tuple[str | None, bo
     picture.thumbnail(LOGO_PIXELS)
     is_light = _is_light(picture)
     output = io.BytesIO()
-    (picture.convert("RGB") if picture.getextrema()[3] == (255, 255) else picture).save(output, "PNG")
+    (picture.convert("RGB") if picture.getchannel("A").getextrema() == (255, 255) else picture).save(output, "PNG")
     return _data_uri("image/png", output.getvalue()), is_light
 
 

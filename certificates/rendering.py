@@ -7,7 +7,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
 
-from certificates.models import Certificate
+from certificates.models import Certificate, Source
 from certificates.pdf import CertificateFacts, render
 
 MOST_IN_A_RUN = 2000
@@ -61,7 +61,7 @@ def facts_of(certificate: Certificate) -> CertificateFacts:
         issued_at=certificate.issued_at,
         expires_at=certificate.expires_at,
         verification_url=certificate.printed_url,
-        source=certificate.source,
+        source=Source(certificate.source),
         colour=certificate.colour,
         logo=logo,
         logo_type=LOGO_TYPES.get(certificate.logo.rpartition(".")[2].lower()),
@@ -72,4 +72,4 @@ def _logo(name: str) -> bytes | None:
     if not name:
         return None
     with default_storage.open(name) as file:
-        return file.read()
+        return bytes(file.read())

@@ -6,7 +6,7 @@ from functools import cache
 from math import ceil
 from pathlib import Path
 
-from fontTools.ttLib import TTFont  # type: ignore[import-untyped]
+from fontTools.ttLib import TTFont
 
 DISPLAY_FONT = Path(__file__).parent / "fonts" / "EBGaramond-Regular.ttf"
 

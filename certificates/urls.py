@@ -1,5 +1,12 @@
 """Certificates, below ``/api``."""
 
-from django.urls import URLPattern
+from cerply.routing import route
+from certificates import views
 
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    route("learners/<id:learner_id>/certificates", views.LearnerCertificatesView, "learner-certificates"),
+    route("certificates", views.CertificatesView, "certificates"),
+    route("certificates/<id:certificate_id>/download", views.DownloadView, "certificate-download"),
+    route("certificates/<id:certificate_id>/verify", views.VerifyView, "certificate-verify"),
+    route("certificates/<id:certificate_id>/revoke", views.RevokeView, "certificate-revoke"),
+]

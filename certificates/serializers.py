@@ -1,0 +1,82 @@
+"""Shapes of the API of certificates."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from cerply.fields import MomentField, StrictChoiceField, StrictSerializer, StrictUUIDField, TextField
+from certificates.models import Source, Status
+
+
+class RevocationInput(StrictSerializer):
+    reason = TextField(max_length=500, multiline=True, help_text="For the record; strangers do not see it.")
+
+
+class CertificateQuery(serializers.Serializer[Any]):
+    track = StrictUUIDField(required=False)
+    status = StrictChoiceField(Status.choices, required=False)
+    asOf = MomentField(required=False)
+
+
+class Certificate(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    trackId = serializers.UUIDField()
+    trackTitle = serializers.CharField()
+    issuedAt = MomentField()
+    expiresAt = MomentField(allow_null=True)
+    revokedAt = MomentField(allow_null=True)
+    status = serializers.ChoiceField(Status.choices)
+    signature = serializers.CharField(help_text="Ed25519, base64url.")
+    verificationUrl = serializers.CharField()
+    downloadUrl = serializers.CharField()
+
+
+class CertificatePage(serializers.Serializer[Any]):
+    certificates = Certificate(many=True)
+    total = serializers.IntegerField()
+    limit = serializers.IntegerField()
+    offset = serializers.IntegerField()
+
+
+class Holder(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    name = serializers.CharField(help_text="As it was when the certificate was issued.")
+
+
+class HeldCertificate(Certificate):
+    learner = Holder()
+
+
+class HeldCertificatePage(serializers.Serializer[Any]):
+    certificates = HeldCertificate(many=True)
+    total = serializers.IntegerField()
+    limit = serializers.IntegerField()
+    offset = serializers.IntegerField()
+
+
+class Revoked(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    revokedAt = MomentField()
+    reason = serializers.CharField()
+
+
+class NotGenuine(serializers.Serializer[Any]):
+    """The signature is not this certificate's: nothing is said about it."""
+
+    valid = serializers.BooleanField()
+    revoked = serializers.BooleanField()
+
+
+class Verified(serializers.Serializer[Any]):
+    """The signature is genuine; ``valid`` says whether the certificate still holds."""
+
+    valid = serializers.BooleanField()
+    revoked = serializers.BooleanField()
+    reason = serializers.CharField(required=False, help_text="Why it does not hold any more; a fixed sentence.")
+    status = serializers.ChoiceField(Status.choices)
+    issuedAt = MomentField()
+    expiresAt = MomentField(allow_null=True)
+    learnerName = serializers.CharField()
+    trackTitle = serializers.CharField()
+    organizationName = serializers.CharField()
+    source = serializers.ChoiceField(Source.choices)  # type: ignore[assignment]

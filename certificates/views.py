@@ -1,0 +1,186 @@
+"""Certificates: listed, downloaded, verified by anyone, revoked."""
+
+from uuid import UUID
+
+from django.db import transaction
+from django.http import HttpResponse
+from django.utils.cache import get_conditional_response
+from django.utils.http import quote_etag
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from audit.models import EventType
+from audit.recording import Event, record
+from cerply import clock
+from cerply.accounts.access import LearnerView
+from cerply.errors import BadRequest, Gone, NotFound
+from cerply.openapi import PAGE_PARAMETERS
+from certificates import rendering, representation, serializers
+from certificates.models import Certificate
+from certificates.revoking import revoke
+from certificates.signing import is_genuine
+from ops.api import ApiView
+from ops.features import Feature
+
+TAGS = ["certificates"]
+
+
+class LearnerCertificatesView(LearnerView):
+    feature = Feature.CERTIFICATES
+    empty_for_unknown = True
+
+    @extend_schema(
+        operation_id="listLearnerCertificates",
+        summary="A learner's certificates, newest first",
+        tags=TAGS,
+        parameters=PAGE_PARAMETERS,
+        responses={200: serializers.CertificatePage},
+    )
+    def get(self, request: Request, learner_id: UUID) -> Response:
+        rows = Certificate.objects.in_reach_of(self.caller).filter(learner_id=learner_id)
+        now = clock.now()
+        return Response(self.page().of_queryset("certificates", rows, lambda row: representation.certificate(row, now)))
+
+
+class CertificatesView(ApiView):
+    def permit(self) -> None:
+        self.require(self.caller.reads_organization)
+
+    @extend_schema(
+        operation_id="listCertificates",
+        summary="The organization's certificates, newest first",
+        tags=TAGS,
+        parameters=[
+            OpenApiParameter("track", {"type": "string", "format": "uuid"}),
+            OpenApiParameter("status", {"$ref": "#/components/schemas/CertificateStatus"}),
+            OpenApiParameter(
+                "asOf",
+                {"type": "string", "format": "date-time"},
+                description="Those that were issued by then, with the status that they had then.",
+            ),
+            *PAGE_PARAMETERS,
+        ],
+        responses={200: serializers.HeldCertificatePage},
+    )
+    def get(self, request: Request) -> Response:
+        query, page = self.query(serializers.CertificateQuery), self.page()
+        moment = query.get("asOf") or clock.now()
+        rows = Certificate.objects.in_reach_of(self.caller)
+        if "asOf" in query:
+            rows = rows.issued_by(moment)
+        if "track" in query:
+            rows = rows.filter(track_id=query["track"])
+        if "status" in query:
+            rows = rows.with_status(query["status"], moment)
+        return Response(
+            page.of_queryset("certificates", rows, lambda row: representation.held_certificate(row, moment))
+        )
+
+
+class DownloadView(ApiView):
+    certificate: Certificate
+
+    def permit(self) -> None:
+        if not self.caller.reads_organization:
+            visible = Certificate.objects.visible_to(self.caller).filter(id=self.kwargs["certificate_id"])
+            self.require(visible.exists(), "You may not see this certificate.")
+
+    def find(self) -> None:
+        found = Certificate.objects.in_reach_of(self.caller).filter(id=self.kwargs["certificate_id"]).first()
+        if found is None:
+            raise NotFound("There is no such certificate.")
+        if found.revoked_at:
+            raise Gone("The certificate was revoked.")
+        self.certificate = found
+
+    @extend_schema(
+        operation_id="downloadCertificate",
+        summary="The certificate as a PDF",
+        description="The same bytes every time. 304 when `If-None-Match` has its `ETag`; 410 when it was revoked.",
+        tags=TAGS,
+        responses={(200, "application/pdf"): OpenApiTypes.BINARY, 304: None, 410: OpenApiTypes.OBJECT},
+    )
+    def get(self, request: Request, certificate_id: UUID) -> HttpResponse:
+        content, digest = rendering.pdf_of(certificate_id)
+        answer = HttpResponse(content, content_type="application/pdf")
+        answer["Content-Disposition"] = f'attachment; filename="certificate-{certificate_id}.pdf"'
+        answer["ETag"] = quote_etag(digest)
+        answer["Cache-Control"] = "private, max-age=3600"
+        chosen = get_conditional_response(request._request, etag=answer["ETag"], response=answer)
+        if not isinstance(chosen, HttpResponse):
+            raise TypeError("A conditional response is an HttpResponse.")
+        if chosen.status_code == 200 and request.method == "GET":
+            self.count()
+        return chosen
+
+    head = get
+
+    def count(self) -> None:
+        """Each time that the file is given away, and not when the client has it already."""
+        row = self.certificate
+        with transaction.atomic():
+            event = Event(
+                EventType.CERTIFICATE_DOWNLOADED,
+                row.organization_id,
+                "certificate",
+                row.id,
+                {"learnerId": str(row.learner_id)},
+            )
+            record(event, actor=self.caller.actor)
+
+
+class VerifyView(ApiView):
+    """For anyone who was shown a certificate; it says as much as the certificate itself, and how it stands now."""
+
+    public = True
+    rate_class = "verification"
+
+    def find(self) -> None:
+        rows = Certificate.objects.select_related("key").filter(id=self.kwargs["certificate_id"])
+        found = rows.first()
+        if found is None:
+            raise NotFound("There is no such certificate.")
+        self.certificate = found
+
+    @extend_schema(
+        operation_id="verifyCertificate",
+        summary="Is this certificate genuine, and does it still hold?",
+        tags=TAGS,
+        parameters=[OpenApiParameter("signature", str, required=True, description="As the certificate bears it.")],
+        responses={
+            200: PolymorphicProxySerializer("Verification", [serializers.Verified, serializers.NotGenuine], None)
+        },
+    )
+    def get(self, request: Request, certificate_id: UUID) -> Response:
+        signature = request.query_params.get("signature")
+        if not signature:
+            raise BadRequest("Give the certificate's signature.", details={"signature": ["This field is required."]})
+        if not is_genuine(self.certificate, signature):
+            body = representation.NOT_GENUINE
+        else:
+            body = representation.verified(self.certificate, clock.now())
+        return Response(body, headers={"Cache-Control": "no-store"})
+
+
+class RevokeView(ApiView):
+    def permit(self) -> None:
+        self.require(self.caller.administers)
+
+    def find(self) -> None:
+        certificates = Certificate.objects.in_reach_of(self.caller)
+        if not certificates.filter(id=self.kwargs["certificate_id"]).exists():
+            raise NotFound("There is no such certificate.")
+
+    @extend_schema(
+        operation_id="revokeCertificate",
+        summary="Revoke a certificate, for good",
+        description="Revoked already: the first revocation's answer.",
+        tags=TAGS,
+        request=serializers.RevocationInput,
+        responses={200: serializers.Revoked},
+    )
+    def post(self, request: Request, certificate_id: UUID) -> Response:
+        reason = self.valid(serializers.RevocationInput)["reason"]
+        return Response(representation.revoked(revoke(certificate_id, reason, actor=self.caller.actor)))
