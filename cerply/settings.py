@@ -210,6 +210,7 @@ SPECTACULAR_SETTINGS = {
         "Source": "certificates.models.Source",
         "CertificateStatus": "certificates.models.Status",
         "NotificationType": "notifications.models.NotificationType",
+        "Frequency": "notifications.models.Frequency",
     },
     "PATH_CONVERTER_OVERRIDES": {"id": {"type": "string", "format": "uuid"}, "segment": {"type": "string"}},
     "POSTPROCESSING_HOOKS": [

@@ -1,6 +1,8 @@
 """The managers' inbox."""
 
+from datetime import UTC, datetime, time, timedelta
 from typing import Self
+from zoneinfo import ZoneInfo
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
@@ -75,6 +77,9 @@ class ManagerNotification(models.Model):
         return self.read_at is not None
 
 
+DIGEST_TIME = time(8)
+
+
 class Frequency(models.TextChoices):
     IMMEDIATE = "immediate", "Immediately"
     DAILY = "daily", "Daily"
@@ -107,3 +112,15 @@ class NotificationPreference(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id}: {self.frequency}"
+
+    def next_digest_after(self, moment: datetime) -> datetime | None:
+        """8 o'clock in her time zone: of the next day, or of the next Monday; None without a digest."""
+        if self.frequency not in {Frequency.DAILY, Frequency.WEEKLY}:
+            return None
+        local = moment.astimezone(ZoneInfo(self.timezone))
+        day = local.date()
+        if local.time() >= DIGEST_TIME:
+            day += timedelta(days=1)
+        if self.frequency == Frequency.WEEKLY:
+            day += timedelta(days=-day.weekday() % 7)
+        return datetime.combine(day, DIGEST_TIME, local.tzinfo).astimezone(UTC)
