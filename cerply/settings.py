@@ -210,6 +210,7 @@ SPECTACULAR_SETTINGS = {
         "Source": "certificates.models.Source",
         "CertificateStatus": "certificates.models.Status",
         "NotificationType": "notifications.models.NotificationType",
+        "CertifiesFrom": "cerply.tracks.models.CertifiesFrom",
         "Frequency": "notifications.models.Frequency",
     },
     "PATH_CONVERTER_OVERRIDES": {"id": {"type": "string", "format": "uuid"}, "segment": {"type": "string"}},
