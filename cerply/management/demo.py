@@ -8,6 +8,7 @@ import fcntl
 import json
 import os
 import shutil
+import signal
 import socket
 import sys
 import time
@@ -16,7 +17,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from cerply.management.postgres import Postgres, PostgresError
-from cerply.management.processes import adopt_orphans
+from cerply.management.processes import adopt_orphans, die_with_parent
 from cerply.management.supervision import Database, Part, PartFailed, Supervisor, environment_with
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -185,6 +186,8 @@ def main() -> int:
     if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
         say(f"PORT must be a number from 1 to 65535, not {port!r}.")
         return 2
+    # Killing `make` ends us too.
+    die_with_parent(signal.SIGTERM)
     adopt_orphans()
     try:
         if options.reset:
