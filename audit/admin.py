@@ -13,7 +13,7 @@ from django.utils.html import format_html
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, RangeDateFilter
 
 from audit.models import AuditEvent, AuditEventQuerySet
-from audit.readonly import ReadOnlyAdmin
+from cerply.console import ReadOnlyAdmin
 from cerply.identifiers import parse_uuid
 
 MOST_ORGANIZATIONS = 500

@@ -1,12 +1,31 @@
-"""The admin's front page."""
+"""The admin's front page: how much there is, whether the worker lives, what happened last."""
 
 from typing import Any
 
 from django.http import HttpRequest
 
 from audit import kpis
+from audit.models import AuditEvent
+from ops import features, health
+from ops.models import FeatureEnrolment, JobOutcome, JobRun
+
+LATEST = 12
 
 
 def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Unfold's ``DASHBOARD_CALLBACK``: the KPIs."""
-    return {**context, "kpis": kpis.totals()}
+    """Unfold's ``DASHBOARD_CALLBACK``."""
+    return {
+        **context,
+        "kpis": [(name.replace("_", " ").capitalize(), amount) for name, amount in kpis.totals().items()],
+        "worker_age": health.worker_age_seconds(),
+        "failed_jobs": JobRun.objects.filter(outcome=JobOutcome.GAVE_UP).order_by("-window")[:3],
+        "features": [
+            (
+                feature.label,
+                features.switched_on(feature),
+                FeatureEnrolment.objects.filter(feature=feature, effective=True).count(),
+            )
+            for feature in features.Feature
+        ],
+        "events": AuditEvent.objects.order_by("-id")[:LATEST],
+    }

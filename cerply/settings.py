@@ -72,6 +72,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
+    "django.contrib.humanize",
     "django.contrib.staticfiles",
     "rest_framework",
     "drf_spectacular",
@@ -247,6 +248,11 @@ JOBS = {
     "catch_up_features": {"run": "gamification.catchup.resume", "cron": "*/5 * * * *"},
 }
 
-UNFOLD = {"SITE_TITLE": "Cerply", "SITE_HEADER": "Cerply", "DASHBOARD_CALLBACK": "cerply.dashboard.context"}
+UNFOLD = {
+    "SITE_TITLE": "Cerply",
+    "SITE_HEADER": "Cerply",
+    "DASHBOARD_CALLBACK": "cerply.dashboard.context",
+    "LOGIN": {"form": "cerply.accounts.signing_in.StaffSignInForm"},
+}
 LOGGING = logging_config(json=not RELAXED or env.flag("LOG_JSON"), level=env.text("LOG_LEVEL", "INFO"))
 LOGGING_CONFIG = "logging.config.dictConfig"

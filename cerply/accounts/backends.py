@@ -26,6 +26,7 @@ class EmailBackend(ModelBackend):
         password: str | None = None,
         *,
         organization_id: UUID | None = None,
+        staff: bool = False,
         **kwargs: Any,
     ) -> User | None:
         email = username if username is not None else kwargs.get(User.USERNAME_FIELD)
@@ -37,6 +38,8 @@ class EmailBackend(ModelBackend):
         people = people.select_related("organization")
         if organization_id:
             people = people.for_organization(organization_id)
+        if staff:
+            people = people.filter(organization=None)
         bearers = [person for person in people if person.organization is None or person.organization.closed_at is None]
         if not bearers:
             # As slow as a wrong password, so that nobody learns who is known here.
@@ -46,6 +49,13 @@ class EmailBackend(ModelBackend):
         if len(matching) > 1:
             raise AmbiguousPassword
         return matching[0] if matching else None
+
+    def has_perm(self, user_obj: Any, perm: str, obj: Any = None) -> bool:
+        """All staff may do in the admin whatever its pages allow."""
+        return bool(user_obj.is_active and user_obj.is_staff)
+
+    def has_module_perms(self, user_obj: Any, app_label: str) -> bool:
+        return bool(user_obj.is_active and user_obj.is_staff)
 
     def user_can_authenticate(self, user: Any) -> bool:
         closed = getattr(user, "organization", None) is not None and user.organization.closed_at is not None

@@ -104,7 +104,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     organization = models.ForeignKey(
-        Organization, null=True, blank=True, on_delete=models.PROTECT, related_name="users", editable=False
+        Organization, null=True, blank=True, on_delete=models.PROTECT, related_name="users"
     )
     external_id = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001 - unique where there is one
     name = models.CharField(max_length=255)
@@ -181,7 +181,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
 class Team(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="teams", editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="teams")
     name = models.CharField(max_length=255)
     created_at = models.DateTimeField(default=clock.now, editable=False)
 

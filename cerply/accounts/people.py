@@ -150,6 +150,32 @@ def change_person(user_id: UUID, changes: Row, *, actor: Actor) -> User:
     return user
 
 
+@transaction.atomic
+def create_staff(user: User, password: str, *, actor: Actor) -> None:
+    """Platform staff, who may work in the admin. Raises `Invalid`."""
+    user.organization, user.role, user.is_staff = None, None, True
+    if problem := _set_password(user, password or None):
+        raise Invalid(problem)
+    if User.objects.filter(organization=None, email__iexact=user.email).exists():
+        raise Invalid({"email": ["Somebody on the staff has this e-mail address already."]})
+    user.save(force_insert=True)
+    record_many([_event(EventType.USER_CREATED, user, {"role": "staff"})], actor=actor)
+
+
+@transaction.atomic
+def change_staff(user_id: UUID, changes: Row, *, actor: Actor) -> None:
+    """Name, address, locale, time zone, and whether she is active. Raises `Invalid`."""
+    user = User.objects.select_for_update(no_key=True).get(id=user_id, organization=None)
+    names = _apply(user, changes, skip={"role", "externalId"})
+    if User.objects.filter(organization=None, email__iexact=user.email).exclude(id=user.id).exists():
+        raise Invalid({"email": ["Somebody on the staff has this e-mail address already."]})
+    user.save(update_fields=[FIELDS[name] for name in names])
+    events = [_event(EventType.USER_UPDATED, user, {"fields": names})] if names else []
+    if "active" in names:
+        events += _activate(user) if user.is_active else _deactivate(user)
+    record_many(events, actor=actor)
+
+
 def end_sessions(user: User) -> None:
     """The next request of any session of hers is nobody's."""
     User.objects.filter(id=user.id).update(session_epoch=F("session_epoch") + 1)

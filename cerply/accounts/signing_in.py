@@ -1,10 +1,13 @@
 """Sessions: signing in with a password, and signing out. Single sign-on will come in here too."""
 
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 from django.contrib.auth import authenticate, login, logout
 from django.db import transaction
 from django.http import HttpRequest
+from unfold.forms import AuthenticationForm
 
 from audit.models import EventType
 from audit.recording import Event, record
@@ -24,13 +27,9 @@ def sign_in(request: HttpRequest, email: str, password: str, organization_id: UU
     except AmbiguousPassword:
         raise Invalid({"organization": [AMBIGUOUS]}) from None
     if not isinstance(user, User):
-        with transaction.atomic():
-            metadata = {"email": email, "organization": str(organization_id) if organization_id else None}
-            record(Event(EventType.SIGN_IN_FAILED, organization_id, metadata=metadata), actor=ANONYMOUS.actor)
         raise Unauthorized(WRONG)
     with transaction.atomic():
         login(request, user)
-        record(Event(EventType.SIGNED_IN, user.organization_id, "user", user.id), actor=user.caller().actor)
     return user
 
 
@@ -39,3 +38,30 @@ def sign_out(request: HttpRequest, user: User) -> None:
     with transaction.atomic():
         record(Event(EventType.SIGNED_OUT, user.organization_id, "user", user.id), actor=user.caller().actor)
         logout(request)
+
+
+def audit_success(sender: object, user: User, **kwargs: Any) -> None:
+    """Django's ``user_logged_in``: by the API or in the admin."""
+    with transaction.atomic():
+        record(Event(EventType.SIGNED_IN, user.organization_id, "user", user.id), actor=user.caller().actor)
+
+
+def audit_failure(sender: object, credentials: Mapping[str, Any], **kwargs: Any) -> None:
+    """Django's ``user_login_failed``."""
+    organization_id = credentials.get("organization_id")
+    with transaction.atomic():
+        metadata = {"email": str(credentials.get("username", "")).replace("\0", "")[:254]}
+        record(Event(EventType.SIGN_IN_FAILED, organization_id, metadata=metadata), actor=ANONYMOUS.actor)
+
+
+class StaffSignInForm(AuthenticationForm):  # type: ignore[misc]
+    """The admin's: staff alone, whoever else has the address and the password."""
+
+    def clean(self) -> dict[str, Any]:
+        email, password = self.cleaned_data.get("username"), self.cleaned_data.get("password")
+        if email is not None and password:
+            self.user_cache = authenticate(self.request, username=email, password=password, staff=True)
+            if self.user_cache is None:
+                raise self.get_invalid_login_error()
+            self.confirm_login_allowed(self.user_cache)
+        return dict(self.cleaned_data)

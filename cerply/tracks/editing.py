@@ -40,11 +40,17 @@ def save_track(organization_id: UUID, values: Mapping[str, Any], *, actor: Actor
     known = Track.objects.for_organization(organization_id).filter(external_id=external_id).first()
     if external_id is not None and known is not None:
         return change_track(known.id, values, actor=actor), False
+    return create_track(organization_id, values, actor=actor), True
+
+
+@transaction.atomic
+def create_track(organization_id: UUID | None, values: Mapping[str, Any], *, actor: Actor) -> Track:
+    """Without an organization it is shared by all of them."""
     track = Track(organization_id=organization_id)
     _apply(track, values, TRACK_FIELDS)
     track.save(force_insert=True)
     record(_event(EventType.TRACK_CREATED, track, {"title": track.title}), actor=actor)
-    return track, True
+    return track
 
 
 @transaction.atomic

@@ -35,7 +35,7 @@ class Track(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     organization = models.ForeignKey(
-        Organization, null=True, blank=True, on_delete=models.PROTECT, related_name="tracks", editable=False
+        Organization, null=True, blank=True, on_delete=models.PROTECT, related_name="tracks"
     )
     external_id = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001 - unique where there is one
     title = models.CharField(max_length=255)

@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
                 ('title', models.CharField(max_length=255)),
                 ('certifies_from', models.CharField(choices=[('system', "Answers recorded by the organization's systems"), ('any', "Any answers, also those that the learner's own credential recorded")], default='system', max_length=16)),
                 ('created_at', models.DateTimeField(default=cerply.clock.now, editable=False)),
-                ('organization', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='tracks', to='accounts.organization')),
+                ('organization', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='tracks', to='accounts.organization')),
             ],
             options={
                 'db_table': 'tracks',

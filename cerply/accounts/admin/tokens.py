@@ -1,0 +1,88 @@
+"""API tokens: made and revoked; a secret is shown once."""
+
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
+from unfold.decorators import action
+
+from cerply import clock
+from cerply.accounts import tokens
+from cerply.accounts.models import ApiToken
+from cerply.console import ConsoleAdmin, NothingForm, Question, actor_of, ask, change_url
+
+LONGEST_VALIDITY = timedelta(days=365)
+
+
+class TokenForm(forms.ModelForm):
+    class Meta:
+        model = ApiToken
+        fields = ("user", "name", "expires_at")
+
+    def clean_expires_at(self) -> Any:
+        expires_at = self.cleaned_data["expires_at"]
+        if not clock.now() < expires_at <= clock.now() + LONGEST_VALIDITY:
+            raise forms.ValidationError("Give a moment ahead, by a year at most.")
+        return expires_at
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(ConsoleAdmin):
+    form = TokenForm
+    list_display = ["name", "user", "organization", "state", "created_at", "expires_at", "last_used_at"]
+    list_select_related = ["user", "organization"]
+    list_filter = [("organization", AutocompleteSelectFilter), ("user", AutocompleteSelectFilter)]
+    search_fields = ["user__email__iexact"]
+    search_help_text = "The whole e-mail address of whom it acts for."
+    sortable_by = ()
+    ordering = ["-id"]
+    autocomplete_fields = ["user"]
+    actions_detail = ["revoke_token"]
+
+    def get_fields(self, request: HttpRequest, obj: ApiToken | None = None) -> list[str]:
+        if obj is None:
+            return ["user", "name", "expires_at"]
+        return ["id", "name", "user", "organization", "state", "created_at", "expires_at", "last_used_at", "revoked_at"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: ApiToken | None = None) -> list[str]:
+        return self.get_fields(request, obj) if obj else []
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        return {"expires_at": clock.now() + tokens.DEFAULT_VALIDITY}
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    @admin.display(description="state")
+    def state(self, token: ApiToken) -> str:
+        if token.revoked_at:
+            return "revoked"
+        return "expired" if token.expires_at <= clock.now() else "usable"
+
+    def save_model(self, request: HttpRequest, obj: ApiToken, form: Any, change: bool) -> None:
+        values = form.cleaned_data
+        made, secret = tokens.create(
+            values["user"], values["name"], expires_at=values["expires_at"], actor=actor_of(request.user)
+        )
+        obj.id, obj._state.adding = made.id, False
+        self.message_user(request, f"The token, shown this once: {secret}", "warning")
+
+    @action(description="Revoke", url_path="revoke")
+    def revoke_token(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        token = get_object_or_404(ApiToken.objects.select_related("user"), pk=object_id)
+        question = Question(
+            title=f"Revoke “{token.name}”?",
+            button="Revoke",
+            says=[f"From then on it is refused. It acts for {token.user}."],
+            form=NothingForm,
+        )
+
+        def do(values: dict[str, Any]) -> str:
+            tokens.revoke(token, actor=actor_of(request.user))
+            return "The token is revoked."
+
+        return ask(request, self, question, do, change_url(token))

@@ -1,0 +1,151 @@
+"""Certificates and signing keys, for staff."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.utils.html import format_html
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, DropdownFilter, RangeDateFilter
+from unfold.decorators import action
+
+from cerply import clock
+from cerply.console import NothingForm, Question, ReadOnlyAdmin, actor_of, ask, change_url
+from cerply.identifiers import parse_uuid
+from certificates import keys
+from certificates.models import Certificate, CertificateQuerySet, SigningKey, Status
+from certificates.representation import REASONS
+from certificates.revoking import revoke
+
+
+class StatusFilter(DropdownFilter):
+    title = "status"
+    parameter_name = "status"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(status.value, str(status.label)) for status in Status]
+
+    def queryset(self, request: HttpRequest, queryset: CertificateQuerySet) -> CertificateQuerySet:
+        value = self.value()
+        return queryset.with_status(Status(value), clock.now()) if value in Status.values else queryset
+
+
+@admin.register(Certificate)
+class CertificateAdmin(ReadOnlyAdmin):
+    list_display = ["learner_name", "track_title", "organization", "status", "issued_at", "revoked_at"]
+    list_select_related = ["organization"]
+    list_filter = [
+        ("organization", AutocompleteSelectFilter),
+        StatusFilter,
+        ("issued_at", RangeDateFilter),
+    ]
+    sortable_by = ()
+    search_fields = ["id"]
+    search_help_text = "The whole id of a certificate, of its learner or of its track; or the learner's e-mail address."
+    fields = [
+        "id",
+        "status",
+        "learner_name",
+        "track_title",
+        "organization",
+        "source",
+        "issued_at",
+        "expires_at",
+        "revoked_at",
+        "revocation_reason",
+        "key",
+        "signature",
+        "verification",
+        "download",
+    ]
+    readonly_fields = ["status", "verification", "download"]
+    actions_detail = ["revoke_certificate"]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Certificate], search_term: str
+    ) -> tuple[QuerySet[Certificate], bool]:
+        """Exact matches alone: each of them is a look into an index."""
+        term = search_term.strip().replace("\0", "")
+        if not term:
+            return queryset, False
+        if (key := parse_uuid(term)) is not None:
+            by_id = queryset.filter(id=key) | queryset.filter(learner_id=key) | queryset.filter(track_id=key)
+            return by_id, False
+        return queryset.filter(learner__email__iexact=term), False
+
+    @admin.display(description="status")
+    def status(self, certificate: Certificate) -> str:
+        return str(certificate.status_at(clock.now()).label)
+
+    @admin.display(description="verification")
+    def verification(self, certificate: Certificate) -> str:
+        return format_html('<a href="{}">what strangers see</a>', certificate.verification_url)
+
+    @admin.display(description="PDF")
+    def download(self, certificate: Certificate) -> str:
+        return format_html('<a href="{}">download</a>', certificate.download_url)
+
+    @action(description="Revoke", url_path="revoke")
+    def revoke_certificate(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        certificate = get_object_or_404(Certificate.objects.select_related("organization"), pk=object_id)
+        question = Question(
+            title="Revoke this certificate?",
+            button="Revoke",
+            says=[
+                "A revocation is for good. The learner may earn a new certificate by completing the track again.",
+                f"Who verifies it will read: “{REASONS[Status.REVOKED]}” The reason below stays in the record.",
+                "It can no longer be downloaded.",
+            ],
+            table=[
+                ["Learner", certificate.learner_name],
+                ["Track", certificate.track_title],
+                ["Organization", certificate.organization_name],
+                ["Issued", f"{certificate.issued_at:%Y-%m-%d %H:%M} UTC"],
+                ["Status", self.status(certificate)],
+            ],
+        )
+
+        def do(values: dict[str, Any]) -> str:
+            done = revoke(certificate.id, values["reason"], actor=actor_of(request.user))
+            return f"The certificate of {done.learner_name} is revoked since {done.revoked_at:%Y-%m-%d %H:%M} UTC."
+
+        return ask(request, self, question, do, change_url(certificate))
+
+
+@admin.register(SigningKey)
+class SigningKeyAdmin(ReadOnlyAdmin):
+    list_display = ["organization", "id", "state", "created_at", "retired_at"]
+    list_select_related = ["organization"]
+    list_filter = [("organization", AutocompleteSelectFilter)]
+    search_fields = ["organization__name"]
+    fields = ["id", "organization", "state", "public", "created_at", "retired_at"]
+    readonly_fields = ["state", "public"]
+    actions_detail = ["rotate_key"]
+
+    @admin.display(description="state")
+    def state(self, key: SigningKey) -> str:
+        return "signs" if key.retired_at is None else "retired, still verifies"
+
+    @admin.display(description="public key (hex)")
+    def public(self, key: SigningKey) -> str:
+        return bytes(key.public_key).hex()
+
+    @action(description="Rotate", url_path="rotate")
+    def rotate_key(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        key = get_object_or_404(SigningKey.objects.select_related("organization"), pk=object_id)
+        question = Question(
+            title=f"A new signing key for {key.organization}?",
+            button="Rotate",
+            says=[
+                "From now on certificates are signed with a new key.",
+                "Those that are signed already stay valid: the public half of the old key is kept.",
+            ],
+            form=NothingForm,
+        )
+
+        def do(values: dict[str, Any]) -> str:
+            new = keys.rotate(key.organization_id, actor=actor_of(request.user))
+            return f"{key.organization} signs with key {new.id} from now on."
+
+        return ask(request, self, question, do, change_url(key))

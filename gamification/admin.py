@@ -1,0 +1,136 @@
+"""Badges as staff edit them; what learners have done and earned, to look at."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db.models import Prefetch, QuerySet
+from django.http import HttpRequest
+from unfold.admin import TabularInline
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, RelatedDropdownFilter
+
+from cerply.console import ConsoleAdmin, ReadOnlyAdmin, actor_of
+from cerply.identifiers import parse_uuid
+from gamification.models import Attempt, Badge, BadgeRule, Completion, LearnerBadge, Share
+from gamification.revising import save_badge
+
+CRITERIA = ("kind", "count", "under_ms", "level", "track")
+
+
+class BadgeForm(forms.ModelForm):
+    """The badge and its current criteria; other criteria become its next version."""
+
+    class Meta:
+        model = Badge
+        fields = ("slug", "name", "description", "icon", "is_active", "position")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        rule_fields = forms.fields_for_model(BadgeRule, fields=CRITERIA)
+        for name in CRITERIA:
+            field = rule_fields[name]
+            assert field is not None  # noqa: S101 - all of them are editable
+            self.fields[name] = field
+        current = None if self.instance._state.adding else self.instance.rules.filter(superseded_at=None).first()
+        if current:
+            self.initial.update({name: getattr(current, name) for name in CRITERIA})
+
+    def rule(self) -> BadgeRule:
+        return BadgeRule(**{name: self.cleaned_data.get(name) for name in CRITERIA})
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        if not self.errors:
+            try:
+                self.rule().clean()
+            except ValidationError as exc:
+                self.add_error(None, exc)
+        return values
+
+
+class RuleInline(TabularInline):
+    model = BadgeRule
+    verbose_name_plural = "versions of the criteria"
+    extra = 0
+    can_delete = False
+    fields = readonly_fields = ("version", "readable", "created_at", "superseded_at")
+
+    @admin.display(description="earned by")
+    def readable(self, rule: BadgeRule) -> str:
+        return rule.criteria()
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Badge)
+class BadgeAdmin(ConsoleAdmin):
+    list_display = ["icon", "name", "slug", "criteria", "is_active"]
+    list_display_links = ["name"]
+    search_fields = ["slug", "name"]
+    inlines = [RuleInline]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Badge]:
+        current = Prefetch("rules", BadgeRule.objects.filter(superseded_at=None), to_attr="current_rules")
+        return super().get_queryset(request).prefetch_related(current)  # type: ignore[no-any-return]
+
+    def get_form(self, request: HttpRequest, obj: Badge | None = None, change: bool = False, **kwargs: Any) -> Any:
+        return BadgeForm
+
+    def get_fields(self, request: HttpRequest, obj: Badge | None = None) -> list[str]:
+        return [*BadgeForm.Meta.fields, *CRITERIA]
+
+    @admin.display(description="earned by")
+    def criteria(self, badge: Badge) -> str:
+        return ", ".join(rule.criteria() for rule in getattr(badge, "current_rules", ()))
+
+    def save_model(self, request: HttpRequest, obj: Badge, form: Any, change: bool) -> None:
+        save_badge(obj, form.rule(), actor=actor_of(request.user))
+
+
+class OfLearnerAdmin(ReadOnlyAdmin):
+    """Long lists, searched by the learner's id or address."""
+
+    list_select_related = ["learner"]
+    list_filter = [("learner", AutocompleteSelectFilter)]
+    sortable_by = ()
+    ordering = ["-id"]
+    search_fields = ["id"]
+    search_help_text = "The whole id of a row or of its learner."
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Exact matches alone: each of them is a look into an index."""
+        if not search_term.strip():
+            return queryset, False
+        key = parse_uuid(search_term.strip())
+        return (queryset.filter(id=key) | queryset.filter(learner_id=key)) if key else queryset.none(), False
+
+
+@admin.register(Attempt)
+class AttemptAdmin(OfLearnerAdmin):
+    list_display = ["learner", "item", "credit", "response_ms", "source", "occurred_at", "recorded_at"]
+    list_select_related = ["learner", "item"]
+
+
+@admin.register(Share)
+class ShareAdmin(OfLearnerAdmin):
+    list_display = ["learner", "artefact_id", "occurred_at"]
+
+
+@admin.register(Completion)
+class CompletionAdmin(OfLearnerAdmin):
+    list_display = ["learner", "track", "cycle", "source", "completed_at"]
+    list_select_related = ["learner", "track"]
+
+
+@admin.register(LearnerBadge)
+class LearnerBadgeAdmin(OfLearnerAdmin):
+    list_display = ["learner", "badge", "rule", "earned_at"]
+    list_select_related = ["learner", "badge", "rule", "rule__track"]
+    list_filter = [("learner", AutocompleteSelectFilter), ("badge", RelatedDropdownFilter)]
