@@ -6,21 +6,17 @@ our own parent dies.
 
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-from cerply.management.processes import adopt_orphans, descendants, die_with_parent, spawn
+from cerply.management.processes import adopt_orphans, children_of, spawn
 
 GRACE_SECONDS = 10
 
 
 def guard(command: Sequence[str]) -> int:
     """Runs the command to its end; returns its exit code, 128 and the signal's number when a signal killed it."""
-    die_with_parent(signal.SIGTERM)
-    if os.getppid() == 1:
-        return 1
     adopt_orphans()
     child = spawn(command, environment=os.environ)
     stopped = False
@@ -35,16 +31,17 @@ def guard(command: Sequence[str]) -> int:
         signal.signal(number, stop)
     signal.signal(signal.SIGALRM, lambda number, frame: child.kill())
     code = child.wait()
-    end_descendants()
+    signal.alarm(0)
+    end_orphans()
     if stopped:
         return 0
     return 128 - code if code < 0 else code
 
 
-def end_descendants() -> None:
-    """Kills what the command left behind, until there is nothing."""
-    while left := descendants(os.getpid()):
-        for pid in left:
+def end_orphans() -> None:
+    """Kills what the command left to us; its children come to us in turn, until there is nothing."""
+    while orphans := children_of(os.getpid()):
+        for pid in orphans:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         with suppress(ChildProcessError):
@@ -52,7 +49,4 @@ def end_descendants() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(guard(sys.argv[2:]))
-    except subprocess.SubprocessError as exc:
-        sys.exit(str(exc))
+    sys.exit(guard(sys.argv[2:]))

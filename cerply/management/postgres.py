@@ -11,7 +11,6 @@ import argparse
 import fcntl
 import importlib.util
 import os
-import pwd
 import shutil
 import signal
 import subprocess
@@ -19,13 +18,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, NoReturn, Self
 from urllib.parse import quote
 
-from cerply.management import namespaces
 from cerply.management.processes import spawn
+from cerply.management.unprivileged import DISGUISES, Disguise
 
 DATABASE = "cerply"
 SUPERUSER = "postgres"
@@ -35,6 +35,9 @@ START_SECONDS = 60
 STOP_SECONDS = 20
 MEMORY_DISK = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
 MEMORY_NEEDED = 1 << 30
+EPHEMERAL = "cerply-pg-"
+# How old a folder must be to count as forgotten: one that is younger may be about to be locked.
+FORGOTTEN_SECONDS = 60
 
 
 class PostgresError(Exception):
@@ -58,7 +61,7 @@ class Postgres:
         self.process: subprocess.Popen[bytes] | None = None
         self._lock: IO[str] | None = None
         self._sockets: Path | None = None
-        self._as_user: Callable[[], None] | None = None
+        self._disguise: Disguise | None = None
 
     def __enter__(self) -> Self:
         try:
@@ -87,8 +90,9 @@ class Postgres:
             if len(str(self.folder)) <= LONGEST_SOCKET_FOLDER:
                 self._sockets = self.folder
             else:
-                self._sockets = Path(tempfile.mkdtemp(prefix="cerply-pg-"))
-                self._give_away(self._sockets)
+                self._sockets = Path(tempfile.mkdtemp(prefix=EPHEMERAL))
+                if self._disguise:
+                    give(self._sockets, self._disguise.owner)
         return self._sockets
 
     @property
@@ -100,7 +104,7 @@ class Postgres:
         settings = {
             "listen_addresses": "",
             "unix_socket_directories": str(self.sockets),
-            "unix_socket_permissions": "0777" if self._as_user else "0700",
+            "unix_socket_permissions": "0700",
             "max_connections": "200",
             "shared_buffers": "128MB",
             "timezone": "UTC",
@@ -110,19 +114,34 @@ class Postgres:
         if not self.durable:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        # Its predecessor is dead, for we hold the folder's lock: what it left says nothing.
-        (self.data / "postmaster.pid").unlink(missing_ok=True)
-        with self.log.open("ab") as output:
+        with self._alone() as alone, self.log.open("ab") as output:
+            # Nobody else's server can be there now: what is in it names a dead one.
+            (self.data / "postmaster.pid").unlink(missing_ok=True)
             self.process = spawn(
                 [str(binaries() / "postgres"), "-D", str(self.data), *options],
                 environment=self._environment(),
                 output=output,
                 # SIGQUIT: its own children must go too, at once.
                 death_signal=signal.SIGQUIT,
-                before_exec=self._as_user,
+                before_exec=self._before_exec,
                 cwd=self.data,
+                keep_open=[alone.fileno()],
             )
         self._wait_until_ready()
+
+    def _alone(self) -> IO[str]:
+        """A file that is locked as long as a process of the server lives.
+
+        The processes of a server that was killed outlive it for a moment, and may still write.
+        """
+        file = (self.folder / "running").open("w")
+        deadline = time.monotonic() + STOP_SECONDS
+        while not lock(file):
+            if time.monotonic() > deadline:
+                file.close()
+                raise PostgresError(f"Processes of an earlier PostgreSQL still use {self.data}. Try again later.")
+            time.sleep(0.02)
+        return file
 
     def _wait_until_ready(self) -> None:
         assert self.process is not None  # noqa: S101 - for the type checker
@@ -152,49 +171,39 @@ class Postgres:
             self._lock.close()
 
     def _take_folder(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._lock = (self.folder / "lock").open("w")
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise PostgresError(f"{self.folder} is in use by another process. Stop it, or set DATA_DIR.") from None
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._lock = (self.folder / "lock").open("w")
+        except OSError as exc:
+            raise PostgresError(f"{self.folder} cannot be used: {exc.strerror}. Set DATA_DIR to another one.") from None
+        if not lock(self._lock):
+            raise PostgresError(f"{self.folder} is in use by another process. Stop it, or set DATA_DIR.")
         if os.getuid() == 0:
-            self._as_user = self._other_user()
+            self._disguise = self._find_disguise()
 
-    def _other_user(self) -> Callable[[], None]:
+    def _find_disguise(self) -> Disguise:
         """PostgreSQL refuses to run as root: it becomes somebody else, who must reach the folder and the binaries."""
-        nobody = pwd.getpwnam("nobody")
-
-        def become() -> None:
-            os.setgroups([])
-            os.setgid(nobody.pw_gid)
-            os.setuid(nobody.pw_uid)
-
-        reachable = (
-            subprocess.run(
-                [str(binaries() / "postgres"), "--version"],
-                preexec_fn=become,
-                capture_output=True,
-                check=False,
-                cwd="/",
-            )
-            if self._is_open(self.folder.parent) and self._is_open(binaries())
-            else None
+        for disguise in DISGUISES:
+            give(self.folder, disguise.owner)
+            with suppress(subprocess.SubprocessError):
+                tried = spawn(
+                    ["/bin/sh", "-c", 'cd "$0" && exec "$1" --version', str(self.folder), str(binaries() / "postgres")],
+                    environment=self._environment(),
+                    output=subprocess.PIPE,
+                    before_exec=disguise.put_on,
+                    cwd=Path("/"),
+                )
+                tried.communicate()
+                if tried.returncode == 0:
+                    return disguise
+        raise PostgresError(
+            f"PostgreSQL does not run as root, and nobody else may enter {self.folder} and {binaries()}. "
+            "Run this as an ordinary user, or set DATABASE_URL."
         )
-        if reachable is None or reachable.returncode != 0:
-            return namespaces.become_unprivileged
-        self._give_away(self.folder)
-        return become
 
-    @staticmethod
-    def _is_open(folder: Path) -> bool:
-        """Whether everybody may pass through it and all that is above it."""
-        return all(parent.stat().st_mode & 0o001 for parent in (folder, *folder.parents))
-
-    def _give_away(self, folder: Path) -> None:
-        if os.getuid() == 0 and self._as_user is not namespaces.become_unprivileged:
-            nobody = pwd.getpwnam("nobody")
-            os.chown(folder, nobody.pw_uid, nobody.pw_gid)
+    @property
+    def _before_exec(self) -> Callable[[], None] | None:
+        return self._disguise.put_on if self._disguise else None
 
     def _initialize(self) -> None:
         """Makes the data folder under another name first, so that one that is there is complete."""
@@ -203,17 +212,16 @@ class Postgres:
         unfinished = self.folder / "unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         command = [binaries() / "initdb", "-D", unfinished, "-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "-N"]
-        made = subprocess.run(
+        process = spawn(
             [*map(str, command), "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"],
-            env=self._environment(),
-            preexec_fn=self._as_user,
-            capture_output=True,
-            text=True,
-            check=False,
+            environment=self._environment(),
+            output=subprocess.PIPE,
+            before_exec=self._before_exec,
             cwd=self.folder,
         )
-        if made.returncode != 0:
-            raise PostgresError(f"PostgreSQL's data folder cannot be made:\n{made.stderr.strip()}")
+        output, _ = process.communicate()
+        if process.returncode != 0:
+            raise PostgresError(f"PostgreSQL's data folder cannot be made:\n{output.decode(errors='replace').strip()}")
         unfinished.rename(self.data)
 
     def _create_database(self) -> None:
@@ -234,23 +242,57 @@ class Postgres:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-20:]) if self.log.exists() else ""
 
 
+def lock(file: IO[str]) -> bool:
+    """Whether we have it now; nobody else has it until this file is closed, here and in whoever inherited it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def give(folder: Path, owner: int) -> None:
+    """Makes it, and all that is in it, the property of this user; his alone."""
+    folder.chmod(0o700)
+    if folder.stat().st_uid == owner:
+        return
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, owner, owner, follow_symlinks=False)
+
+
 def ephemeral_folder() -> Path:
     """A folder for data that nobody will miss: in memory, where there is enough."""
     in_memory = MEMORY_DISK.is_dir() and os.access(MEMORY_DISK, os.W_OK)
+    parent = MEMORY_DISK if in_memory else Path(tempfile.gettempdir())
+    remove_forgotten(parent)
     if in_memory and shutil.disk_usage(MEMORY_DISK).free < MEMORY_NEEDED:
-        in_memory = False
-    folder = Path(tempfile.mkdtemp(prefix="cerply-pg-", dir=MEMORY_DISK if in_memory else None))
-    folder.chmod(0o700)
-    return folder
+        parent = Path(tempfile.gettempdir())
+    return Path(tempfile.mkdtemp(prefix=EPHEMERAL, dir=parent))
+
+
+def remove_forgotten(parent: Path) -> None:
+    """Removes the folders of those who were killed before they could do it."""
+    for folder in parent.glob(f"{EPHEMERAL}*"):
+        with suppress(OSError), (folder / "lock").open("r+") as file:
+            if time.time() - folder.stat().st_mtime > FORGOTTEN_SECONDS and lock(file):
+                shutil.rmtree(folder)
 
 
 def run(command: Sequence[str], url: str) -> int:
-    """Runs it with ``DATABASE_URL``, passing on what we are told; returns its exit code."""
-    child = spawn(command, environment=os.environ | {"DATABASE_URL": url}, death_signal=signal.SIGTERM)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda received, _: child.send_signal(received))
+    """Runs it with ``DATABASE_URL``; returns its exit code. Ctrl-C reaches it by itself, SIGTERM through us."""
+    try:
+        child = spawn(command, environment=os.environ | {"DATABASE_URL": url}, terminal=True)
+    except OSError as exc:
+        print(f"{command[0]}: {exc.strerror}", file=sys.stderr)
+        return 127
+    signal.signal(signal.SIGINT, lambda *_: None)
+    signal.signal(signal.SIGTERM, lambda *_: child.terminate())
     code = child.wait()
     return 128 - code if code < 0 else code
+
+
+def end(number: int, frame: object) -> NoReturn:
+    sys.exit(128 + number)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -262,6 +304,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if url := os.environ.get("DATABASE_URL"):
         return run(options.command, url)
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
     folder = ephemeral_folder() if options.ephemeral else options.data_dir / "postgres"
     try:
         with Postgres(folder, durable=not options.ephemeral) as server:

@@ -11,6 +11,7 @@ from typing import IO
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
+PROC = Path("/proc")
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
@@ -34,8 +35,14 @@ def spawn(
     death_signal: int = signal.SIGKILL,
     before_exec: Callable[[], None] | None = None,
     cwd: Path | None = None,
+    terminal: bool = False,
+    keep_open: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
-    """A child in a process group of its own (the terminal's Ctrl-C does not reach it), that dies with us."""
+    """A child that dies with us.
+
+    It has no input, and a process group of its own, so that the terminal's Ctrl-C reaches us alone; with ``terminal``
+    it shares both with us. Of our open files it has those of ``keep_open``.
+    """
     parent = os.getpid()
 
     def prepare() -> None:
@@ -49,29 +56,25 @@ def spawn(
     return subprocess.Popen(
         command,
         env=dict(environment),
-        stdin=subprocess.DEVNULL,
+        stdin=None if terminal else subprocess.DEVNULL,
         stdout=output,
         stderr=subprocess.STDOUT if output is not None else None,
-        process_group=0,
-        preexec_fn=prepare,  # noqa: PLW1509 - we have no threads when we spawn
+        process_group=None if terminal else 0,
+        preexec_fn=prepare,
+        pass_fds=keep_open,
         cwd=cwd,
     )
 
 
-def descendants(pid: int) -> list[int]:
-    """Children, and theirs, from /proc; the process itself is not among them."""
-    children: dict[int, list[int]] = {}
-    for entry in Path("/proc").iterdir():
+def children_of(pid: int) -> list[int]:
+    """Those that live; the dead that nobody has waited for are not among them."""
+    found = []
+    for entry in PROC.iterdir() if PROC.is_dir() else ():
         if entry.name.isdigit():
             try:
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
             except OSError:
                 continue
-            children.setdefault(int(fields[1]), []).append(int(entry.name))
-    found: list[int] = []
-    waiting = [pid]
-    while waiting:
-        for child in children.get(waiting.pop(), []):
-            found.append(child)
-            waiting.append(child)
+            if int(parent) == pid and state not in "ZX":
+                found.append(int(entry.name))
     return found

@@ -45,7 +45,7 @@ class TracksView(TrackRoute):
         responses={200: serializers.TrackPage},
     )
     def get(self, request: Request) -> Response:
-        tracks = Track.objects.usable_by(self.caller).with_item_counts()
+        tracks = Track.objects.usable_by(self.caller).with_item_counts().order_by("title", "id")
         return Response(self.page().of_queryset("tracks", tracks, representation.track_row))
 
     @extend_schema(

@@ -94,14 +94,16 @@ def checked_rows(
     rows: list[dict[str, Any]] = []
     problems: dict[int, dict[str, list[str]]] = {}
     for index, row in enumerate(given):
-        external_id = row.get("externalId") if isinstance(row, dict) else None
+        if not isinstance(row, dict):
+            problems[index] = {"nonFieldErrors": ["Expected an object."]}
+            continue
+        external_id = row.get("externalId")
         is_update = isinstance(external_id, str) and external_id.strip() in known
         checked = (serializers.LearnerUpdateInput if is_update else serializers.LearnerInput)(data=row)
         if checked.is_valid():
             rows.append(dict(checked.validated_data))
         else:
-            errors = checked.errors
-            problems[index] = errors if isinstance(errors, dict) else {"nonFieldErrors": errors}
+            problems[index] = checked.errors
     return rows, problems
 
 
