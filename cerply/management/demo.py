@@ -4,7 +4,6 @@ Honours ``PORT``, ``DATA_DIR`` and ``DATABASE_URL``. Ctrl-C or SIGTERM stops all
 """
 
 import argparse
-import fcntl
 import json
 import os
 import shutil
@@ -13,16 +12,18 @@ import socket
 import sys
 import time
 from pathlib import Path
-from urllib.error import URLError
 from urllib.request import urlopen
 
-from cerply.management.postgres import Postgres, PostgresError
+from cerply.management.postgres import Postgres, PostgresError, lock
 from cerply.management.processes import adopt_orphans, die_with_parent
-from cerply.management.supervision import Database, Part, PartFailed, Supervisor, environment_with
+from cerply.management.supervision import Command, Database, PartFailed, Supervisor, environment_with
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+DEFAULT_FOLDER = CHECKOUT / ".data"
 READY_SECONDS = 120
+# What a demo makes in its folder; the lock also marks the folder as one of ours.
 OURS = ("postgres", "media", "logs")
+LOCK = "demo.lock"
 DEFAULTS = {
     "CERPLY_ENV": "development",
     "ADMIN_TOKEN": "dev-admin-token-12345",
@@ -43,10 +44,12 @@ Cerply is ready. Stop it with Ctrl-C.
 Try:
 
   curl -s -H "Authorization: Bearer demo-learner-token" {url}/api/learners/{learner}/levels
-  curl -s -H "Authorization: Bearer demo-learner-token" {url}/api/learners/{learner}/badges
+  curl -s -H "Authorization: Bearer demo-learner-token" -H "Content-Type: application/json" \\
+    -d '{{"trackId": "{track}", "itemId": "{item}", "correct": true, "responseMs": 3200}}' {url}/api/attempts
   curl -s -H "Authorization: Bearer demo-learner-token" {url}/api/learners/{learner}/certificates
   curl -s -H "Authorization: Bearer demo-manager-token" "{url}/api/manager/notifications?unreadOnly=true"
   curl -s {url}/api/ops/kpis
+  curl -s {url}/api/health/ready
 """
 
 
@@ -56,7 +59,7 @@ class Busy(Exception):
 
 class Demo:
     def __init__(self, folder: Path, port: int) -> None:
-        self.folder = folder.resolve()
+        self.folder = folder
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
         self.logs = self.folder / "logs"
@@ -86,7 +89,7 @@ class Demo:
         if not os.environ.get("DATABASE_URL"):
             say("Starting the database.")
             server = Postgres(self.folder / "postgres").__enter__()
-            supervisor.add(Database(server))
+            supervisor.parts.append(Database(server))
             changes["DATABASE_URL"] = server.url
         environment = environment_with(
             changes, DEFAULTS | {"PUBLIC_URL": self.url, "MEDIA_ROOT": str(self.folder / "media")}
@@ -99,14 +102,35 @@ class Demo:
         if supervisor.stopping:
             return
         say("Starting the web server and the job worker.")
-        supervisor.add(Part("web", self._web_command(), self.logs / "web.log", environment))
-        supervisor.add(Part("worker", [*manage, "qcluster"], self.logs / "worker.log", environment))
+        self._check_port()
+        parts = (
+            Command(
+                "worker",
+                [*manage, "qcluster"],
+                self.logs / "worker.log",
+                environment,
+                worker_death=r"reincarnated \w+ \S+ after (sudden )?death",
+                renewed=True,
+            ),
+            Command(
+                "web server",
+                self._web_command(),
+                self.logs / "web.log",
+                environment,
+                worker_death=r"Unexpected exit from worker",
+            ),
+        )
+        for part in parts:
+            part.start()
+            supervisor.parts.append(part)
         self._wait_until_ready(supervisor)
         if not supervisor.stopping:
             where = WHERE_TO_LOOK.format(
                 url=self.url,
                 logs=self.logs,
                 learner="00000000-0000-0000-0000-000000000001",
+                track="00000000-0000-0000-0000-000000000101",
+                item="00000000-0000-0000-0000-000000010101",
                 admin_token=environment["ADMIN_TOKEN"],
             )
             say(where)
@@ -119,22 +143,24 @@ class Demo:
         ]
 
     def _wait_until_ready(self, supervisor: Supervisor) -> None:
-        deadline = time.monotonic() + READY_SECONDS
+        began = time.monotonic()
         while not supervisor.stopping:
             supervisor.watch()
-            if self._is_ready():
+            if self._is_ready(time.monotonic() - began):
                 return
-            if time.monotonic() > deadline:
+            if time.monotonic() > began + READY_SECONDS:
                 raise PartFailed(f"Not ready after {READY_SECONDS} seconds; see {self.logs}.")
             time.sleep(0.1)
 
-    def _is_ready(self) -> bool:
+    def _is_ready(self, running_seconds: float) -> bool:
+        """Whether the web server says so, and a worker has shown itself since it was started."""
         try:
             with urlopen(f"{self.url}/api/health/ready", timeout=5) as answer:  # noqa: S310 - our own http address
                 body = json.load(answer)
-        except (URLError, OSError, ValueError):
+        except (OSError, ValueError):
             return False
-        return body["ok"] is True and body["worker"]["ageSeconds"] is not None
+        age = body["worker"]["ageSeconds"]
+        return body["ok"] is True and age is not None and age < running_seconds
 
     def _check_port(self) -> None:
         with socket.socket() as probe:
@@ -152,19 +178,25 @@ class Folder:
         self.path = path
 
     def __enter__(self) -> None:
-        self.path.mkdir(parents=True, exist_ok=True)
-        self._lock = (self.path / "demo.lock").open("w")
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Busy(f"A demo runs on {self.path}. Stop it, or choose another folder: DATA_DIR=… make demo") from None
+            self.path.mkdir(parents=True, exist_ok=True)
+            if not self.is_ours() and any(self.path.iterdir()):
+                raise Busy(f"{self.path} is not empty, and not a demo's. Choose another folder: DATA_DIR=… make demo")
+            self._lock = (self.path / LOCK).open("w")
+        except OSError as exc:
+            raise Busy(f"{self.path} cannot be used: {exc.strerror}. Set DATA_DIR to another one.") from None
+        if not lock(self._lock):
+            raise Busy(f"A demo runs on {self.path}. Stop it, or choose another folder: DATA_DIR=… make demo")
+
+    def is_ours(self) -> bool:
+        return self.path == DEFAULT_FOLDER or (self.path / LOCK).exists()
 
     def __exit__(self, *unused: object) -> None:
         self._lock.close()
 
     def reset(self) -> None:
         """Forgets the data: what the demo made in the folder, and nothing else."""
-        if not (self.path / "demo.lock").exists():
+        if not (self.path / LOCK).exists():
             say(f"There is no demo in {self.path}.")
             return
         with self:
@@ -181,17 +213,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make demo", description="Runs the whole service with demo data.")
     parser.add_argument("--reset", action="store_true", help="forget the data, and start nothing")
     options = parser.parse_args()
-    folder = Path(os.environ.get("DATA_DIR") or CHECKOUT / ".data")
+    folder = Path(os.environ.get("DATA_DIR") or DEFAULT_FOLDER).resolve()
     port = os.environ.get("PORT") or "8080"
     if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
         say(f"PORT must be a number from 1 to 65535, not {port!r}.")
         return 2
-    # Killing `make` ends us too.
-    die_with_parent(signal.SIGTERM)
+    if "MAKELEVEL" in os.environ:
+        # Killing `make` ends us too; another parent may well end before us.
+        die_with_parent(signal.SIGTERM)
     adopt_orphans()
     try:
         if options.reset:
-            Folder(folder.resolve()).reset()
+            Folder(folder).reset()
         else:
             Demo(folder, int(port)).run()
     except (Busy, PartFailed, PostgresError) as exc:

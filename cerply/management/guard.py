@@ -1,4 +1,4 @@
-"""``python -m cerply.management.guard -- COMMAND…`` runs a command so that nothing of it outlives us.
+"""``python -m cerply.management.guard COMMAND…`` runs a command so that nothing of it outlives us.
 
 Whatever the command forks is ended with it: when it dies (its orphans become ours), when we are told to stop, and when
 our own parent dies.
@@ -49,4 +49,4 @@ def end_orphans() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(guard(sys.argv[2:]))
+    sys.exit(guard(sys.argv[1:]))
