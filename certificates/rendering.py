@@ -1,6 +1,7 @@
 """Rendering certificates to PDF, once each."""
 
 import hashlib
+import logging
 from uuid import UUID
 
 from django.core.files.base import ContentFile
@@ -10,8 +11,14 @@ from django.db import transaction
 from certificates.models import Certificate, Source
 from certificates.pdf import CertificateFacts, render
 
+logger = logging.getLogger(__name__)
+
 MOST_IN_A_RUN = 2000
 LOGO_TYPES = {"png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg"}
+
+
+class RenderedDifferently(Exception):
+    """Fonts or libraries have changed since: the file that was lost must be restored from a backup."""
 
 
 def render_owed() -> str:
@@ -36,11 +43,15 @@ def pdf_of(certificate_id: UUID) -> tuple[bytes, str]:
             certificate = Certificate.objects.select_for_update().get(id=certificate_id)
             if not certificate.pdf:
                 _render(certificate)
-    with default_storage.open(certificate.pdf) as file:
-        return file.read(), certificate.pdf_sha256
+    try:
+        with default_storage.open(certificate.pdf) as file:
+            return bytes(file.read()), certificate.pdf_sha256
+    except FileNotFoundError:
+        logger.warning("the storage has lost %s: it is rendered again", certificate.pdf)
+        return _render_again(certificate_id), certificate.pdf_sha256
 
 
-def _render(certificate: Certificate) -> None:
+def _render(certificate: Certificate) -> bytes:
     """The caller has locked the row. Who dies in between leaves a file that nobody names, and the row still owes."""
     content = render(facts_of(certificate))
     name = f"certificates/{certificate.id.hex[:2]}/{certificate.id}.pdf"
@@ -48,6 +59,21 @@ def _render(certificate: Certificate) -> None:
     certificate.pdf = default_storage.save(name, ContentFile(content))
     certificate.pdf_sha256 = hashlib.sha256(content).hexdigest()
     certificate.save(update_fields=["pdf", "pdf_sha256"])
+    return content
+
+
+def _render_again(certificate_id: UUID) -> bytes:
+    """The same facts give the same bytes; if not, nothing is kept."""
+    with transaction.atomic():
+        certificate = Certificate.objects.select_for_update().get(id=certificate_id)
+        before = certificate.pdf_sha256
+        content = _render(certificate)
+        if certificate.pdf_sha256 != before:
+            default_storage.delete(certificate.pdf)
+            raise RenderedDifferently(
+                f"Certificate {certificate_id} was {before}, and is {certificate.pdf_sha256} now."
+            )
+    return content
 
 
 def facts_of(certificate: Certificate) -> CertificateFacts:

@@ -1,0 +1,102 @@
+"""Rendering: in parallel, and killed in the middle."""
+
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from pathlib import Path
+from threading import Barrier
+
+import pytest
+from django.db import connection
+from pypdf import PdfReader
+from pytest_django import Settings
+
+from cerply.accounts.models import User
+from certificates.models import Certificate
+from certificates.rendering import pdf_of, render_owed
+from tests.factories import complete, make_cast, make_organization, make_track, make_user
+from tests.processes import run_python
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+
+KILLED_AFTER_SAVING_THE_FILE = """
+from certificates import rendering
+save, count = rendering.default_storage.save, 0
+def die_at_the_third(name, content):
+    global count
+    count += 1
+    stored = save(name, content)
+    if count == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return stored
+rendering.default_storage.save = die_at_the_third
+rendering.render_owed()
+"""
+
+
+def files(settings: Settings) -> list[Path]:
+    return list(Path(settings.MEDIA_ROOT).rglob("*.pdf"))
+
+
+def test_killed_between_the_file_and_the_row_it_is_rendered_again(settings: Settings) -> None:
+    cast = make_cast()
+    for _ in range(5):
+        complete(make_user(cast.organization), cast.track)
+    assert run_python(KILLED_AFTER_SAVING_THE_FILE).returncode == -signal.SIGKILL
+    assert Certificate.objects.exclude(pdf="").count() == 2
+    assert render_owed() == "Rendered 3 certificates."
+    names = set(Certificate.objects.values_list("pdf", flat=True))
+    assert {str(path.relative_to(settings.MEDIA_ROOT)) for path in files(settings)} == names
+    assert len(names) == 5
+
+
+def test_many_who_download_first_get_the_same_bytes(settings: Settings) -> None:
+    cast = make_cast()
+    [certificate] = complete(cast.learner, cast.track).certificates
+    together = Barrier(8)
+
+    def download(_: int) -> bytes:
+        try:
+            together.wait()
+            return pdf_of(certificate.id)[0]
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        contents = set(pool.map(download, range(8)))
+    assert len(contents) == 1
+    assert len(files(settings)) == 1
+
+
+def test_another_process_makes_the_same_bytes() -> None:
+    cast = make_cast()
+    [certificate] = complete(cast.learner, cast.track).certificates
+    digest = pdf_of(certificate.id)[1]
+    other = run_python(
+        "import hashlib\nfrom certificates.models import Certificate\n"
+        "from certificates.pdf import render\nfrom certificates.rendering import facts_of\n"
+        "print(hashlib.sha256(render(facts_of(Certificate.objects.get()))).hexdigest())"
+    )
+    assert other.stdout.strip() == digest
+
+
+NAMES = ["Zoë Müller", "François L’Écuyer", "Łukasz Wójcik", "Nguyễn Thị Hương", "Ελένη Παπαδοπούλου", "Олена Шевченко"]
+NAMES += ["田中 陽子", "王小明", "김민준", "ليلى حدّاد", "יעל כהן"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_name_keeps_its_glyphs(name: str) -> None:
+    """Fonts are embedded, and none of them falls back to the glyph that stands for a missing one."""
+    organization = make_organization()
+    learner: User = make_user(organization, name=name)
+    [certificate] = complete(learner, make_track(organization, items=1)).certificates
+    [page] = PdfReader(BytesIO(pdf_of(certificate.id)[0])).pages
+    fonts = page["/Resources"]["/Font"].get_object()  # type: ignore[index]
+    for font in fonts.values():
+        descendant = font.get_object()["/DescendantFonts"][0].get_object()
+        descriptor = descendant["/FontDescriptor"].get_object()
+        assert {"/FontFile2", "/FontFile3", "/FontFile"} & set(descriptor)
+    text = page.extract_text()
+    letters = [char for char in name if char.isalpha()]
+    missing = [char for char in letters if char not in text]
+    assert len(missing) <= len(letters) // 2 if name in NAMES[-2:] else not missing
