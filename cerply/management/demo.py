@@ -105,7 +105,7 @@ class Demo:
         self._check_port()
         parts = (
             Command(
-                "worker",
+                "job worker",
                 [*manage, "qcluster"],
                 self.logs / "worker.log",
                 environment,

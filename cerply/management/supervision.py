@@ -17,6 +17,7 @@ from cerply.management.processes import children_of, spawn
 
 MOST_DEATHS = 3
 WITHIN_SECONDS = 60
+AFTERMATH_SECONDS = 5
 STOP_SECONDS = 15
 LINES_SHOWN = 20
 
@@ -89,7 +90,7 @@ class Command:
             self._renewing = False
             self.start()
             return []
-        died = [f"{self.name}'s worker" for line in self._new_lines() if self.worker_death.search(line)]
+        died = [f"process of the {self.name}" for line in self._new_lines() if self.worker_death.search(line)]
         if died and self.renewed and not self._renewing:
             self._renewing = True
             self.process.send_signal(signal.SIGTERM)
@@ -164,12 +165,20 @@ class Supervisor:
                     part.start()
 
     def _count(self, name: str, part: Part) -> None:
+        now = time.monotonic()
+        if self._is_aftermath(part, now):
+            return
         died = self.died[name]
-        died.append(time.monotonic())
+        died.append(now)
         if len(died) == MOST_DEATHS and died[-1] - died[0] < WITHIN_SECONDS:
             raise PartFailed(
                 f"The {name} died {MOST_DEATHS} times within a minute. The end of {part.log}:\n{last_lines(part.log)}"
             )
+
+    def _is_aftermath(self, part: Part, now: float) -> bool:
+        """Whether a part that was started before this one, which may need it, has died just now."""
+        before = self.parts[: self.parts.index(part)]
+        return any(now - when < AFTERMATH_SECONDS for other in before for when in self.died[other.name])
 
     def _end_orphans(self) -> None:
         """Kills what the dead have left to us, their next of kin."""
