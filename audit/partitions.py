@@ -116,11 +116,15 @@ def _create(week: Week) -> bool:
             f"ALTER TABLE audit_events ATTACH PARTITION {week.partition} FOR VALUES FROM (%s) TO (%s)",
             [week.first_id, Week(week.end).first_id],
         )
+        cursor.execute(
+            f"CREATE TRIGGER audit_events_are_not_emptied BEFORE TRUNCATE ON {week.partition}"
+            " FOR EACH STATEMENT EXECUTE FUNCTION audit_events_refuse_change()"
+        )
     return True
 
 
 def _move_from_default(cursor: CursorWrapper, week: Week) -> None:
-    """Rows of the table cannot be deleted, so what does not move is put back after a TRUNCATE."""
+    """Rows of the table cannot be deleted, so what does not move is put back after a TRUNCATE that is let through."""
     bounds = [week.first_id, Week(week.end).first_id]
     cursor.execute(f"INSERT INTO {week.partition} SELECT * FROM {DEFAULT} WHERE id >= %s AND id < %s", bounds)  # noqa: S608
     if not cursor.rowcount:
@@ -130,6 +134,8 @@ def _move_from_default(cursor: CursorWrapper, week: Week) -> None:
         f" SELECT * FROM {DEFAULT} WHERE id < %s OR id >= %s",
         bounds,
     )
+    cursor.execute(f"ALTER TABLE {DEFAULT} DISABLE TRIGGER USER")
     cursor.execute(f"TRUNCATE {DEFAULT}")
+    cursor.execute(f"ALTER TABLE {DEFAULT} ENABLE TRIGGER USER")
     cursor.execute(f"INSERT INTO {DEFAULT} SELECT * FROM audit_events_staying")  # noqa: S608
     cursor.execute("DROP TABLE audit_events_staying")

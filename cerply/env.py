@@ -3,12 +3,14 @@
 import base64
 import binascii
 import re
+import warnings
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, NoReturn
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from limits import parse
 
 SHORTEST_SECRET = 32
 PUBLISHED_SECRETS = frozenset({"dev-admin-token-12345", "development-secret-key-not-for-production"})
@@ -31,8 +33,8 @@ class Environment(StrEnum):
 
 
 def refuse(message: str) -> NoReturn:
-    """Stops the start."""
-    raise ImproperlyConfigured(message)
+    """Stops the start with this line alone: no traceback, whatever is starting."""
+    raise SystemExit(f"Cerply does not start: {message}")
 
 
 class Env:
@@ -85,11 +87,10 @@ class Env:
         Empty means that the header is as if it were not there: in production, and wherever CERPLY_ENV is misspelt.
         """
         value = self.text("ADMIN_TOKEN")
-        if self.text("CERPLY_ENV") not in {Environment.DEVELOPMENT, Environment.TEST, Environment.STAGING}:
-            return ""
         if value and not self.is_relaxed:
             self.refuse_weak("ADMIN_TOKEN", value)
-        return value
+        counts = {Environment.DEVELOPMENT, Environment.TEST, Environment.STAGING}
+        return value if self.text("CERPLY_ENV") in counts else ""
 
     def encryption_keys(self, name: str, development: str) -> list[bytes]:
         """AES-256 keys in base64, the one to encrypt with first; older ones still decrypt."""
@@ -120,7 +121,10 @@ class Env:
         value = self.text(name, development if self.is_relaxed else "")
         if not value:
             refuse(f"{name} is not set. Name a mail server: smtp+tls://user:password@host:587")
-        config = environ.Env.email_url_config(value)
+        try:
+            config = environ.Env.email_url_config(value)
+        except (ValueError, ImproperlyConfigured):
+            refuse(f"{name} must name a mail server, like smtp+tls://user:password@host:587.")
         names = {
             "host": "EMAIL_HOST",
             "port": "EMAIL_PORT",
@@ -135,6 +139,29 @@ class Env:
             options["timeout"] = 20
             options.pop("file_path", None)
         return {"BACKEND": config["EMAIL_BACKEND"], "OPTIONS": options}
+
+    def database(self, name: str) -> dict[str, Any]:
+        """An entry of Django's ``DATABASES``."""
+        value = self.text(name)
+        if not value:
+            refuse(f"{name} is not set. `make demo` and `make test` start a PostgreSQL of their own; else name yours.")
+        try:
+            with warnings.catch_warnings(action="ignore"):
+                config: dict[str, Any] = environ.Env.db_url_config(value)
+        except ValueError:
+            config = {}
+        if config.get("ENGINE") != "django.db.backends.postgresql" or not config["NAME"]:
+            refuse(f"{name} must name a PostgreSQL database: postgres://user:password@host:5432/name")
+        return config
+
+    def rate(self, name: str, default: str) -> str:
+        """A rate in the notation of the ``limits`` library: ``10/minute``."""
+        value = self.text(name, default)
+        try:
+            parse(value)
+        except ValueError:
+            refuse(f"{name} must be a rate like 10/minute, not {value!r}.")
+        return value
 
     def host(self, name: str, default: str) -> str:
         value = self.text(name, default)

@@ -15,6 +15,9 @@ BODY_LIMIT = 5 * MIB
 # What a client may go on sending after the limit, so that she sees the answer instead of a broken connection.
 DRAIN_LIMIT = 100 * MIB
 CHUNK = 64 * 1024
+# Far below what Python's recursion bears, so that whatever is done with a value can be done.
+DEEPEST = 50
+TOO_DEEP = f"The body is nested deeper than {DEEPEST} levels."
 
 
 class Malformed(ValueError):
@@ -74,7 +77,7 @@ def read_body(request: HttpRequest) -> Body:
 
 
 def parse_json(raw: bytes) -> Any:
-    """JSON as RFC 8259 has it: UTF-8, no NaN or Infinity, no key twice, no half of a surrogate pair.
+    """JSON as RFC 8259 has it: UTF-8, no NaN or Infinity, no key twice, no half of a surrogate pair, not too deep.
 
     Numbers with a fraction or an exponent become ``Decimal``, so that 0.1 is a tenth.
     """
@@ -83,17 +86,18 @@ def parse_json(raw: bytes) -> Any:
         value = json.loads(
             text, parse_float=Decimal, parse_constant=_refuse_constant, object_pairs_hook=_refuse_repeated_keys
         )
+        _refuse_too_deep(value)
         if "\\u" in text:
             json.dumps(value, ensure_ascii=False, default=str).encode("utf-8")
     except UnicodeError:
         raise Malformed("The body is not valid UTF-8 text, or holds half of a surrogate pair.") from None
     except RecursionError:
-        raise Malformed("The body is nested too deeply.") from None
+        raise Malformed(TOO_DEEP) from None
     except json.JSONDecodeError as exc:
         raise Malformed(f"The body is not valid JSON: {exc.msg} at line {exc.lineno}, column {exc.colno}.") from None
     except Malformed:
         raise
-    except ValueError:
+    except (ValueError, ArithmeticError):
         raise Malformed("The body holds a number with too many digits.") from None
     return value
 
@@ -112,6 +116,15 @@ def _is_json(content_type: str) -> bool:
         return False
     charset = parameters.replace(" ", "").replace('"', "").lower()
     return charset in {"", "charset=utf-8"}
+
+
+def _refuse_too_deep(value: Any) -> None:
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(DEEPEST):
+        inner = [value for outer in level for value in (outer.values() if isinstance(outer, dict) else outer)]
+        level = [value for value in inner if isinstance(value, dict | list)]
+    if level:
+        raise Malformed(TOO_DEEP)
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -52,10 +52,10 @@ KPIS_REQUIRE_AUTH = env.flag("KPIS_REQUIRE_AUTH")
 
 # Requests a client may make, in the notation of the `limits` library, by class of route.
 RATE_LIMITS = {
-    "api": env.text("RATE_LIMIT_API", "1000/second"),
-    "anonymous": env.text("RATE_LIMIT_ANONYMOUS", "1000/second" if RELAXED else "20/second"),
-    "sign_in": env.text("RATE_LIMIT_SIGN_IN", "1000/minute" if RELAXED else "10/minute"),
-    "verification": env.text("RATE_LIMIT_VERIFICATION", "1000/second" if RELAXED else "60/minute"),
+    "api": env.rate("RATE_LIMIT_API", "1000/second"),
+    "anonymous": env.rate("RATE_LIMIT_ANONYMOUS", "1000/second" if RELAXED else "20/second"),
+    "sign_in": env.rate("RATE_LIMIT_SIGN_IN", "1000/minute" if RELAXED else "10/minute"),
+    "verification": env.rate("RATE_LIMIT_VERIFICATION", "1000/second" if RELAXED else "60/minute"),
 }
 # How many proxies in front of us append to X-Forwarded-For; 0: the peer's address is the client's.
 TRUSTED_PROXIES = env.number("TRUSTED_PROXIES", 0)
@@ -133,11 +133,7 @@ FILE_UPLOAD_PERMISSIONS = 0o640
 
 # -- database --
 
-if not env.text("DATABASE_URL"):
-    refuse("DATABASE_URL is not set. `make demo` and `make test` start a PostgreSQL of their own; else name yours.")
-DATABASES = {"default": environ.Env.db_url_config(env.text("DATABASE_URL"))}
-if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
-    refuse("DATABASE_URL must name a PostgreSQL database: postgres://user:password@host:5432/name")
+DATABASES = {"default": env.database("DATABASE_URL")}
 DATABASES["default"] |= {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
 DATABASES["default"]["OPTIONS"] = DATABASES["default"].get("OPTIONS", {}) | {"connect_timeout": 5}
 

@@ -202,6 +202,8 @@ def preview_rollout(feature: Feature, percentage: int | None) -> RolloutPreview:
         chosen = []
     else:
         share = _share(percentage, len(candidates))
+        if rollout.percentage is not None and percentage >= rollout.percentage:
+            share = max(share, len(chosen))  # the share may have shrunk since, but only lowering takes away
         waiting = [organization for organization in _in_order(feature, candidates) if not candidates[organization]]
         chosen = [*chosen[:share], *waiting[: max(0, share - len(chosen))]]
     on_before = {key for key, in_rollout in candidates.items() if in_rollout or rollout.percentage is None}

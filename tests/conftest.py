@@ -3,10 +3,17 @@
 from pathlib import Path
 
 import pytest
+from django.conf import settings as django_settings
 from pytest_django import Settings
 
 from tests.api.client import Api
 from tests.factories import Cast, make_cast
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
+    """The test database may be emptied of audit events, which any other refuses."""
+    django_settings.DATABASES["default"]["OPTIONS"]["options"] = "-c audit.may_be_emptied=on"
 
 
 @pytest.fixture(autouse=True)
