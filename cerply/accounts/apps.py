@@ -1,5 +1,10 @@
+import logging
+
 from django.apps import AppConfig
+from django.conf import settings
 from django.contrib.auth.signals import user_logged_in, user_login_failed
+
+logger = logging.getLogger(__name__)
 
 
 class AccountsConfig(AppConfig):
@@ -10,5 +15,7 @@ class AccountsConfig(AppConfig):
     def ready(self) -> None:
         from cerply.accounts import signing_in
 
+        if settings.ADMIN_TOKEN_IS_IGNORED:
+            logger.warning("ADMIN_TOKEN is set, and ignored: it counts in development, test and staging alone.")
         user_logged_in.connect(signing_in.audit_success, dispatch_uid="accounts.signed_in")
         user_login_failed.connect(signing_in.audit_failure, dispatch_uid="accounts.sign_in_failed")

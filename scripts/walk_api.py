@@ -1,0 +1,173 @@
+"""Walks every route of the API against a demo that was just reset, and writes docs/api.md: what was asked and answered.
+
+make demo-reset && make demo          # in one terminal
+.venv/bin/python scripts/walk_api.py  # in another one
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+BASE = sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:8080"
+MAYA = "00000000-0000-0000-0000-000000000001"
+NEWCOMER = "00000000-0000-0000-0000-000000000009"
+FIRE = "00000000-0000-0000-0000-000000000101"
+ITEM = "00000000-0000-0000-0000-000000010101"
+LONGEST_LIST = 1
+SHOWN_HEADERS = ("content-type", "content-disposition", "cache-control", "etag", "x-idempotency-replay", "retry-after")
+
+lines: list[str] = []
+
+
+def text(*paragraphs: str) -> None:
+    for paragraph in paragraphs:
+        lines.extend([paragraph, ""])
+
+
+def call(
+    method: str,
+    path: str,
+    body: Any = None,
+    *,
+    token: str | None = "demo-admin-token",
+    headers: dict[str, str] | None = None,
+) -> Any:
+    """Makes the request, writes it down as a curl line with its answer, and returns the answer's body."""
+    given = dict(headers or {})
+    if token:
+        given["Authorization"] = f"Bearer {token}"
+    command = ["curl -s" if method == "GET" else f"curl -s -X {method}"]
+    command += [f'-H "{name}: {value}"' for name, value in given.items()]
+    if body is not None:
+        given["Content-Type"] = "application/json"
+        command += ['-H "Content-Type: application/json"', f"-d '{json.dumps(body, ensure_ascii=False)}'"]
+    command += ["-o certificate.pdf"] if path.endswith("/download") else []
+    command.append(f'"$CERPLY{path}"')
+    data = json.dumps(body).encode() if body is not None else None
+    request = Request(f"{BASE}/api{path}", data, given, method=method)  # noqa: S310 - our own http address
+    try:
+        answer = urlopen(request, timeout=30)  # noqa: S310 - our own http address
+    except HTTPError as exc:
+        answer = exc
+    content = answer.read()
+    value = json.loads(content) if content and "json" in answer.headers.get("Content-Type", "") else None
+    lines.extend(["```sh", " \\\n  ".join(command), "```", ""])
+    status = f"`{answer.status}`"
+    shown = [
+        f"`{name}: {answer.headers[name]}`"
+        for name in SHOWN_HEADERS[1:]
+        if name in answer.headers and content[:4] == b"%PDF"
+    ]
+    shown += [f"`{name}: {answer.headers[name]}`" for name in SHOWN_HEADERS[4:] if name in answer.headers and not shown]
+    lines.extend([f"{status} {' '.join(shown)}".strip(), ""])
+    if value is not None:
+        lines.extend(["```json", json.dumps(shortened(value), indent=2, ensure_ascii=False), "```", ""])
+    return value
+
+
+def shortened(value: Any) -> Any:
+    """Long lists with their first row alone."""
+    if isinstance(value, dict):
+        return {name: shortened(each) for name, each in value.items()}
+    if isinstance(value, list) and len(value) > LONGEST_LIST and isinstance(value[0], dict):
+        return [shortened(value[0]), f"… {len(value) - 1} more"]
+    return value
+
+
+def walk() -> None:
+    text(
+        "# The API, route by route",
+        "Every request below was really made against the demo, with the answer that it got; long lists are cut. "
+        "`scripts/walk_api.py` writes this page. The whole contract, with every field, is at `/api/docs`.",
+        "```sh\nexport CERPLY=http://127.0.0.1:8080/api\n```",
+        "## Signing in",
+    )
+    person = {"email": "person-1@nordlys.example", "password": "demo-password"}
+    call("POST", "/auth/login", person, token=None)
+    call("GET", "/auth/me", token="demo-manager-token")
+    text("`POST /auth/logout` ends a session; it needs the session's cookie and `X-CSRFToken`.")
+    call("POST", "/auth/password-link", {"email": "person-1@nordlys.example"}, token=None)
+    made = call("POST", "/auth/tokens", {"name": "HR system"})
+    call("GET", "/auth/tokens?limit=1")
+    call("DELETE", f"/auth/tokens/{made['id']}")
+    text("Without a credential, or with a wrong one:")
+    call("GET", "/auth/me", token="wrong")
+
+    text("## People")
+    call("GET", "/learners?q=maya&limit=1")
+    row = {"externalId": "hr-9001", "name": "Nadia Rahimi", "email": "nadia@nordlys.example", "timezone": "Europe/Oslo"}
+    nadia = call("POST", "/learners", row)
+    text("The same external id again is an update:")
+    call("POST", "/learners", {"learners": [{"externalId": "hr-9001", "name": "Nadia Rahimi-Berg"}]})
+    call("GET", f"/learners/{nadia['id']}")
+    call("PATCH", f"/learners/{nadia['id']}", {"locale": "nb"})
+    call("GET", "/teams?limit=1")
+    team = call("POST", "/teams", {"name": "Substation West", "memberIds": [nadia["id"]]})
+    call("GET", f"/teams/{team['id']}")
+    call("PATCH", f"/teams/{team['id']}", {"name": "Substation East"})
+    call("PUT", f"/teams/{team['id']}/members/{NEWCOMER}")
+    call("DELETE", f"/teams/{team['id']}/members/{NEWCOMER}")
+    call("DELETE", f"/teams/{team['id']}")
+
+    text("## Material")
+    call("GET", "/tracks?limit=1", token="demo-learner-token")
+    call("GET", f"/tracks/{FIRE}", token="demo-learner-token")
+    track = call("POST", "/tracks", {"externalId": "first-aid", "title": "First Aid", "certifiesFrom": "any"})
+    items = {"items": [{"externalId": "fa-1", "title": "How fast are chest compressions?"}]}
+    saved = call("POST", f"/tracks/{track['id']}/items", items)
+    call("PATCH", f"/tracks/{track['id']}", {"title": "First Aid at Work"})
+    call("PATCH", f"/tracks/{track['id']}/items/{saved['items'][0]['id']}", {"retired": True})
+
+    text("## Progress")
+    once = {"X-Idempotency-Key": "walk-1"}
+    attempt = {"trackId": FIRE, "itemId": ITEM, "correct": True, "responseMs": 2400}
+    call("POST", "/attempts", attempt, token="demo-newcomer-token", headers=once)
+    text("The same request under the same key has no second effect, and gets the same answer:")
+    call("POST", "/attempts", attempt, token="demo-newcomer-token", headers=once)
+    text("Something wrong is named, and nothing is recorded:")
+    call("POST", "/attempts", {"attempts": [attempt, attempt | {"credit": 2}]}, token="demo-newcomer-token")
+    call("POST", "/shares", {"artefactId": "checklist-2026"}, token="demo-newcomer-token")
+    call("POST", f"/learners/{NEWCOMER}/completions", {"trackId": FIRE})
+    call("GET", f"/learners/{MAYA}/level/{FIRE}", token="demo-learner-token")
+    call("GET", f"/learners/{MAYA}/levels", token="demo-manager-token")
+    call("GET", f"/learners/{MAYA}/badges", token="demo-learner-token")
+    call("GET", f"/learners/{MAYA}/badges/speed-demon", token="demo-learner-token")
+
+    text("## Certificates")
+    certificates = call("GET", f"/learners/{NEWCOMER}/certificates", token="demo-newcomer-token")
+    certificate = certificates["certificates"][0]
+    call("GET", f"/certificates?track={FIRE}&status=valid&limit=1")
+    call("GET", f"/certificates/{certificate['id']}/download", token="demo-newcomer-token")
+    text("Anyone may verify:")
+    verify = f"/certificates/{certificate['id']}/verify?signature="
+    call("GET", verify + certificate["signature"], token=None)
+    call("GET", verify + "wrong", token=None)
+    call("POST", f"/certificates/{certificate['id']}/revoke", {"reason": "Recorded for the wrong person."})
+    call("GET", verify + certificate["signature"], token=None)
+    call("GET", f"/certificates/{certificate['id']}/download", token="demo-newcomer-token")
+
+    text("## Manager notifications")
+    inbox = call("GET", "/manager/notifications?unreadOnly=true&limit=1", token="demo-manager-token")
+    call("GET", "/manager/notifications/unread/count", token="demo-manager-token")
+    path = f"/manager/notifications/{inbox['notifications'][0]['id']}"
+    call("PATCH", path, {"read": True}, token="demo-manager-token")
+    call("POST", "/manager/notifications/read-all", {}, token="demo-manager-token")
+    call("GET", "/manager/notification-preferences", token="demo-manager-token")
+    preferences = {"frequency": "weekly", "types": ["level_up", "certificate"], "timezone": "Europe/Oslo"}
+    call("PUT", "/manager/notification-preferences", preferences, token="demo-manager-token")
+
+    text("## Operations")
+    for path in ("/health", "/health/live", "/health/ready", "/version", "/ops/kpis"):
+        call("GET", path, token=None)
+    call("GET", "/ops/kpis?scope=organization", token="demo-manager-token")
+    call("GET", "/flags", token="demo-learner-token")
+    text("`GET /schema` is the OpenAPI document, and `GET /docs` a page to read and try it.")
+
+
+if __name__ == "__main__":
+    walk()
+    page = "\n".join(lines).replace(BASE, "http://127.0.0.1:8080")
+    Path(__file__).parents[1].joinpath("docs", "api.md").write_text(page.rstrip() + "\n")
