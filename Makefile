@@ -24,7 +24,7 @@ test-fast: setup
 lint: setup
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m ruff format --check
-	$(PYTHON) -m mypy
+	CERPLY_ENV=test DATABASE_URL=postgres:///none $(PYTHON) -m mypy
 	.venv/bin/lint-imports --no-cache
 
 setup:

@@ -48,6 +48,8 @@ class ConsoleAdmin(ModelAdmin):
     show_facets = ShowFacets.NEVER
     list_filter_submit = True
     actions = None
+    # Django's own history would be empty: what changed is in the audit.
+    actions_detail_hide_default = True
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False

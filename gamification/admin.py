@@ -27,11 +27,6 @@ class BadgeForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        rule_fields = forms.fields_for_model(BadgeRule, fields=CRITERIA)
-        for name in CRITERIA:
-            field = rule_fields[name]
-            assert field is not None  # noqa: S101 - all of them are editable
-            self.fields[name] = field
         current = None if self.instance._state.adding else self.instance.rules.filter(superseded_at=None).first()
         if current:
             self.initial.update({name: getattr(current, name) for name in CRITERIA})
@@ -79,7 +74,10 @@ class BadgeAdmin(ConsoleAdmin):
         return super().get_queryset(request).prefetch_related(current)  # type: ignore[no-any-return]
 
     def get_form(self, request: HttpRequest, obj: Badge | None = None, change: bool = False, **kwargs: Any) -> Any:
-        return BadgeForm
+        """With a field for each of the criteria, as the admin would show it."""
+        criteria = {name: self.formfield_for_dbfield(BadgeRule._meta.get_field(name), request) for name in CRITERIA}
+        kwargs["form"] = type("BadgeWithCriteriaForm", (BadgeForm,), criteria)
+        return super().get_form(request, obj, change, **kwargs)
 
     def get_fields(self, request: HttpRequest, obj: Badge | None = None) -> list[str]:
         return [*BadgeForm.Meta.fields, *CRITERIA]

@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from unfold.admin import TabularInline
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
+from unfold.widgets import UnfoldAdminSelectWidget
 
 from cerply.accounts.models import Organization
 from cerply.console import ConsoleAdmin, actor_of
@@ -27,7 +28,10 @@ class TrackForm(forms.ModelForm):
 
 class NewTrackForm(TrackForm):
     organization = forms.ModelChoiceField(
-        Organization.objects.open(), required=False, help_text="Empty: shared with all organizations."
+        Organization.objects.open(),
+        required=False,
+        widget=UnfoldAdminSelectWidget,
+        help_text="Empty: shared with all organizations.",
     )
 
 

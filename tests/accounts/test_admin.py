@@ -122,11 +122,11 @@ def test_an_organization_is_opened_changed_closed_and_opened_again(console: Clie
     change = page_of(Organization, "change", organization.pk)
     console.post(change, {"name": "Newer Ltd", "colour": "#112233"})
     assert events("organization_changed")[0].metadata == {"fields": ["name"]}
-    console.post(f"{change.removesuffix('change/')}close/", {"reason": "They left."})
+    console.post(f"{change.removesuffix('change/')}close-or-reopen/", {"reason": "They left."})
     organization.refresh_from_db()
     assert organization.closed_at is not None
     assert events("organization_closed")[0].metadata == {"reason": "They left."}
-    console.post(f"{change.removesuffix('change/')}reopen/", {"reason": "They came back."})
+    console.post(f"{change.removesuffix('change/')}close-or-reopen/", {"reason": "They came back."})
     organization.refresh_from_db()
     assert organization.closed_at is None
 

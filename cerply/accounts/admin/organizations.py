@@ -75,7 +75,7 @@ class OrganizationAdmin(ConsoleAdmin):
     ordering = ["name", "id"]
     fields = ["id", "name", "logo", "colour", "features", "created_at", "closed_at"]
     readonly_fields = ["id", "features", "created_at", "closed_at"]
-    actions_detail = ["gamification", "certificates", "notifications", "close", "reopen"]
+    actions_detail = ["gamification", "certificates", "notifications", "close_or_reopen"]
 
     @admin.display(description="open", boolean=True)
     def is_open(self, organization: Organization) -> bool:
@@ -144,9 +144,12 @@ class OrganizationAdmin(ConsoleAdmin):
 
         return ask(request, self, question, do, change_url(organization))
 
-    @action(description="Close", url_path="close")
-    def close(self, request: HttpRequest, object_id: str) -> HttpResponse:
+    @action(description="Close or reopen", url_path="close-or-reopen")
+    def close_or_reopen(self, request: HttpRequest, object_id: str) -> HttpResponse:
         organization = get_object_or_404(Organization, pk=object_id)
+        return (self._reopen if organization.closed_at else self._close)(request, organization)
+
+    def _close(self, request: HttpRequest, organization: Organization) -> HttpResponse:
         question = Question(
             title=f"Close {organization}?",
             button="Close",
@@ -162,9 +165,7 @@ class OrganizationAdmin(ConsoleAdmin):
 
         return ask(request, self, question, do, change_url(organization))
 
-    @action(description="Reopen", url_path="reopen")
-    def reopen(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        organization = get_object_or_404(Organization, pk=object_id)
+    def _reopen(self, request: HttpRequest, organization: Organization) -> HttpResponse:
         question = Question(
             title=f"Open {organization} again?",
             button="Reopen",

@@ -4,8 +4,10 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.widgets import AutocompleteSelectMultiple
 from django.http import HttpRequest
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
+from unfold.widgets import UnfoldAdminSelectWidget
 
 from cerply.accounts import teams
 from cerply.accounts.models import Membership, Organization, Team, TeamRole, User
@@ -13,9 +15,14 @@ from cerply.console import ConsoleAdmin, actor_of
 from cerply.errors import Invalid
 
 
+def people_widget() -> AutocompleteSelectMultiple:
+    """Searches, and does not list everybody."""
+    return AutocompleteSelectMultiple(Membership._meta.get_field("user"), admin.site)
+
+
 class TeamForm(forms.ModelForm):
-    managers = forms.ModelMultipleChoiceField(User.objects.none(), required=False)
-    members = forms.ModelMultipleChoiceField(User.objects.none(), required=False)
+    managers = forms.ModelMultipleChoiceField(User.objects.none(), required=False, widget=people_widget())
+    members = forms.ModelMultipleChoiceField(User.objects.none(), required=False, widget=people_widget())
 
     class Meta:
         model = Team
@@ -48,7 +55,7 @@ class TeamForm(forms.ModelForm):
 class NewTeamForm(TeamForm):
     """Its people come when it is there."""
 
-    organization = forms.ModelChoiceField(Organization.objects.open())
+    organization = forms.ModelChoiceField(Organization.objects.open(), widget=UnfoldAdminSelectWidget)
     managers = None  # type: ignore[assignment]
     members = None  # type: ignore[assignment]
     field_order = ("organization", "name")

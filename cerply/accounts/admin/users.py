@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, BooleanRadioFilter, ChoicesDropdownFilter
 from unfold.decorators import action
-from unfold.widgets import UnfoldAdminPasswordWidget
+from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget
 
 from cerply.accounts import passwords, people
 from cerply.accounts.models import Organization, User
@@ -32,7 +32,10 @@ class UserForm(forms.ModelForm):
 
 class NewUserForm(UserForm):
     organization = forms.ModelChoiceField(
-        Organization.objects.open(), required=False, help_text="Empty for platform staff, whom superusers appoint."
+        Organization.objects.open(),
+        required=False,
+        widget=UnfoldAdminSelectWidget,
+        help_text="Empty for platform staff, whom superusers appoint.",
     )
     password = forms.CharField(
         required=False, widget=UnfoldAdminPasswordWidget, help_text="Left empty, she sets one by a link."
