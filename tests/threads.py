@@ -1,8 +1,7 @@
 """Threads with connections of their own, for tests in which many do something at once."""
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from threading import Barrier
 from typing import Any
@@ -33,10 +32,3 @@ def at_once(calls: Sequence[Callable[[], Any]]) -> list[Any]:
     with ThreadPoolExecutor(len(calls)) as pool:
         waiting = [pool.submit(closing(partial(start, call))) for call in calls]
         return [future.result() for future in waiting]
-
-
-@contextmanager
-def beside(call: Callable[[], Any]) -> Iterator[Future[Any]]:
-    """Runs the call in another thread meanwhile; gives its `Future`."""
-    with ThreadPoolExecutor(1) as pool:
-        yield pool.submit(closing(call))
