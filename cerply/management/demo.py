@@ -137,7 +137,15 @@ class Demo:
 
     def _web_command(self) -> list[str]:
         return [
-            *(sys.executable, "-m", "granian", "cerply.wsgi:application", "--interface", "wsgi", "--no-ws"),
+            *(
+                sys.executable,
+                "-m",
+                "cerply.management.web",
+                "cerply.wsgi:application",
+                "--interface",
+                "wsgi",
+                "--no-ws",
+            ),
             *("--host", "127.0.0.1", "--port", str(self.port), "--workers", "2", "--blocking-threads", "1"),
             *("--respawn-failed-workers", "--respawn-interval", "1"),
         ]
