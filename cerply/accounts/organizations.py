@@ -1,10 +1,8 @@
 """Organizations: opened, changed, closed; deleted only while there is nothing to keep."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from django.db import transaction
-from django.db.models import ProtectedError
-from django.db.models.deletion import Collector
 
 from audit.models import EventType
 from audit.recording import Event, record
@@ -54,16 +52,11 @@ def reopen_organization(organization: Organization, *, actor: Actor, reason: str
 
 def what_keeps(organization: Organization) -> list[str]:
     """What would be lost with it, by its name: as long as there is any, it is closed and not deleted."""
-    return sorted(set(_kept(organization)))
-
-
-def _kept(organization: Organization) -> Iterator[str]:
-    collector = Collector(using="default", origin=organization)
-    try:
-        collector.collect([organization])
-    except ProtectedError as exc:
-        for row in exc.protected_objects:
-            yield str(row._meta.verbose_name_plural)
+    return sorted(
+        str(relation.related_model._meta.verbose_name_plural)
+        for relation in organization._meta.related_objects
+        if relation.related_model._base_manager.filter(**{relation.field.name: organization}).exists()
+    )
 
 
 @transaction.atomic
