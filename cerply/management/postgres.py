@@ -115,8 +115,9 @@ class Postgres:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         with self._alone() as alone, self.log.open("ab") as output:
-            # Nobody else's server can be there now: what is in it names a dead one.
-            (self.data / "postmaster.pid").unlink(missing_ok=True)
+            # Nobody else's server can be there now: what these say is about a dead one, or whoever has its number.
+            for stale in (self.data / "postmaster.pid", self.sockets / ".s.PGSQL.5432.lock"):
+                stale.unlink(missing_ok=True)
             self.process = spawn(
                 [str(binaries() / "postgres"), "-D", str(self.data), *options],
                 environment=self._environment(),
@@ -180,14 +181,16 @@ class Postgres:
             raise PostgresError(f"{self.folder} is in use by another process. Stop it, or set DATA_DIR.")
         if os.getuid() == 0:
             self._disguise = self._find_disguise()
+            with self._alone():
+                give(self.folder, self._disguise.owner)
 
     def _find_disguise(self) -> Disguise:
         """PostgreSQL refuses to run as root: it becomes somebody else, who must reach the folder and the binaries."""
+        server = str(binaries() / "postgres")
         for disguise in DISGUISES:
-            give(self.folder, disguise.owner)
             with suppress(subprocess.SubprocessError):
                 tried = spawn(
-                    ["/bin/sh", "-c", 'cd "$0" && exec "$1" --version', str(self.folder), str(binaries() / "postgres")],
+                    ["/bin/sh", "-c", 'cd "$0" && exec "$1" --version', str(self.folder.parent), server],
                     environment=self._environment(),
                     output=subprocess.PIPE,
                     before_exec=disguise.put_on,
