@@ -9,7 +9,9 @@ RUN apt-get update \
     && apt-get install -y --no-install-recommends \
         libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-noto-core fonts-noto-cjk \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --create-home --home-dir /var/lib/cerply cerply
+    && useradd --system --create-home --home-dir /var/lib/cerply cerply \
+    # A volume that is mounted here becomes its property.
+    && install --directory --owner=cerply --group=cerply /var/lib/cerply/media
 COPY --from=build /venv /venv
 WORKDIR /app
 COPY . .
