@@ -9,17 +9,20 @@ say() { printf '%s\n' "$*" >&2; }
 
 is_good() { "$1" -c 'import sys; sys.exit(not (3, 12) <= sys.version_info[:2] < (3, 15))' >/dev/null 2>&1; }
 
+makes_environments() { is_good "$1" && "$1" -c 'import ensurepip, venv' >/dev/null 2>&1; }
+
+# find_python TEST: the first that passes it.
 find_python() {
     # 3.13 first, which this is developed on. A shim of pyenv's that only prints an error is none.
     for name in python3.13 python3.14 python3.12 python3 python; do
         path=$(command -v "$name" 2>/dev/null) || continue
-        if is_good "$path"; then echo "$path"; return; fi
+        if "$1" "$path"; then echo "$path"; return; fi
     done
     for root in "${PYENV_ROOT:-}" "$HOME/.pyenv" /opt/pyenv /usr/local/pyenv; do
         [ -n "$root" ] || continue
         for version in 3.13 3.14 3.12; do
             for path in "$root/versions/$version".*/bin/python3; do
-                if [ -x "$path" ] && is_good "$path"; then echo "$path"; return; fi
+                if [ -x "$path" ] && "$1" "$path"; then echo "$path"; return; fi
             done
         done
     done
@@ -29,17 +32,19 @@ find_python() {
 # -- the environment --
 
 make_venv() {
-    python=$(find_python) || {
-        say "Python 3.12 or newer is missing (3.13 is best). Install it, or put it on PATH, and try again."
+    python=$(find_python makes_environments) || {
+        if python=$(find_python is_good); then
+            say "$python cannot make virtual environments. On Debian: sudo apt-get install python3-venv"
+        else
+            say "Python 3.12 or newer is missing (3.13 is best). Install it, or put it on PATH, and try again."
+        fi
         exit 1
     }
+    # That of an active environment is a link, which may be about to go.
+    python=$("$python" -c 'import sys; print(sys._base_executable)')
     say "Making .venv with $("$python" --version)."
     rm -rf .venv
-    "$python" -m venv .venv >/dev/null 2>&1 || {
-        rm -rf .venv
-        say "$python cannot make virtual environments. On Debian: apt-get install python3-venv"
-        exit 1
-    }
+    "$python" -m venv .venv
     .venv/bin/python -m pip install --quiet --disable-pip-version-check uv
 }
 
@@ -82,7 +87,7 @@ if ! libraries_are_there || ! fonts_are_there; then
         export DEBIAN_FRONTEND=noninteractive
         apt-get update -qq >/dev/null
         # shellcheck disable=SC2086 - words are what it should be split into
-        apt-get install -qq --no-install-recommends $packages >/dev/null
+        apt-get install -qq -o DPkg::Lock::Timeout=300 --no-install-recommends $packages >/dev/null
     else
         say "Certificates need libraries and fonts. Install them: sudo apt-get install $packages"
         exit 1
