@@ -2,7 +2,6 @@
 
 from uuid import UUID
 
-from django.db import transaction
 from django.http import HttpResponse
 from django.utils.cache import get_conditional_response
 from django.utils.http import quote_etag
@@ -11,13 +10,12 @@ from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, 
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from audit.models import EventType
-from audit.recording import Event, record
 from cerply import clock
 from cerply.accounts.access import LearnerView
 from cerply.errors import BadRequest, Gone, NotFound
 from cerply.openapi import PAGE_PARAMETERS
 from certificates import rendering, representation, serializers
+from certificates.downloading import count_download
 from certificates.models import Certificate
 from certificates.revoking import revoke
 from certificates.signing import is_genuine
@@ -112,23 +110,11 @@ class DownloadView(ApiView):
         if not isinstance(chosen, HttpResponse):
             raise TypeError("A conditional response is an HttpResponse.")
         if chosen.status_code == 200 and request.method == "GET":
-            self.count()
+            # Not when the client has it already.
+            count_download(self.certificate, actor=self.caller.actor)
         return chosen
 
     head = get
-
-    def count(self) -> None:
-        """Each time that the file is given away, and not when the client has it already."""
-        row = self.certificate
-        with transaction.atomic():
-            event = Event(
-                EventType.CERTIFICATE_DOWNLOADED,
-                row.organization_id,
-                "certificate",
-                row.id,
-                {"learnerId": str(row.learner_id)},
-            )
-            record(event, actor=self.caller.actor)
 
 
 class VerifyView(ApiView):

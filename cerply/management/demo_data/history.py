@@ -12,6 +12,7 @@ from cerply.accounts.models import User
 from cerply.management.demo_data.people import ORGANIZATIONS, DemoOrganization, Person, demo_id
 from cerply.permissions import Actor
 from cerply.tracks.models import Item, Track
+from certificates.downloading import count_download
 from certificates.models import Certificate, Source
 from certificates.revoking import revoke
 from gamification.answers import Answer
@@ -111,7 +112,7 @@ class History:
                     share(learner, artefact, client_id=None, occurred_at=None, actor=learner.caller().actor)
 
     def _happen_besides(self) -> None:
-        """One course taken elsewhere, one certificate revoked, half of an inbox read."""
+        """One course taken elsewhere, one certificate revoked, some downloaded, two thirds of an inbox read."""
         yesterday = datetime.combine(self.today - timedelta(days=1), time(12), ZoneInfo("UTC"))
         admin, manager = self.users[demo_id("3")].caller(), self.users[demo_id("2")].caller()
         height = Track.objects.get(id=demo_id("103"))
@@ -121,6 +122,9 @@ class History:
             newest = revocable.standing().order_by("issued_at", "id").first()
             if newest:
                 revoke(newest.id, "The course had to be repeated after the procedure changed.", actor=admin.actor)
+            for certificate in Certificate.objects.for_organization(demo_id("a1")).standing().order_by("issued_at")[:9]:
+                holder = self.users[certificate.learner_id].caller()
+                count_download(certificate, actor=holder.actor)
             inbox = ManagerNotification.objects.inbox_of(manager).order_by("sent_at", "id")
             for row in inbox[: inbox.count() * 2 // 3]:
                 reading.mark(row.id, read=True, actor=manager.actor)

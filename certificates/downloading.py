@@ -1,0 +1,18 @@
+"""Keeping count of the downloads of certificates."""
+
+from django.db import transaction
+
+from audit.models import EventType
+from audit.recording import Event, record
+from cerply.permissions import Actor
+from certificates.models import Certificate
+
+
+@transaction.atomic
+def count_download(certificate: Certificate, *, actor: Actor) -> None:
+    """To be called each time that the file is given away."""
+    metadata = {"learnerId": str(certificate.learner_id)}
+    event = Event(
+        EventType.CERTIFICATE_DOWNLOADED, certificate.organization_id, "certificate", certificate.id, metadata
+    )
+    record(event, actor=actor)
