@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from audit.models import EventType
 from audit.recording import Event, record, record_many
 from cerply.accounts.models import Membership, Organization, Team, TeamRole, User
-from cerply.errors import Invalid
+from cerply.errors import Invalid, NotFound
 from cerply.permissions import Actor, Role
 
 MAY_MANAGE = frozenset({Role.MANAGER.value, Role.ADMIN.value})
@@ -33,7 +33,7 @@ def create_team(organization_id: UUID, values: Mapping[str, Any], *, actor: Acto
 @transaction.atomic
 def change_team(team_id: UUID, values: Mapping[str, Any], *, actor: Actor) -> Team:
     """Lists of people replace those that were there; what is left out stays. Raises `Invalid`."""
-    team = Team.objects.select_for_update(no_key=True).get(id=team_id)
+    team = _locked(team_id)
     if "name" in values and values["name"] != team.name:
         before, team.name = team.name, values["name"]
         _save_name(team)
@@ -58,6 +58,7 @@ def delete_team(team_id: UUID, *, actor: Actor) -> None:
 @transaction.atomic
 def add_member(team: Team, user: User, role: TeamRole, *, actor: Actor) -> None:
     """Raises `Invalid` for a manager who is none."""
+    _locked(team.id)
     if role is TeamRole.MANAGER and user.role not in MAY_MANAGE:
         raise Invalid({"role": [NO_MANAGER.format(user.id)]})
     _add(team, [user.id], role, actor=actor)
@@ -66,8 +67,17 @@ def add_member(team: Team, user: User, role: TeamRole, *, actor: Actor) -> None:
 @transaction.atomic
 def remove_member(team: Team, user: User, *, actor: Actor) -> None:
     """As a member and as a manager."""
+    _locked(team.id)
     for role in TeamRole:
         _remove(team, [user.id], role, actor=actor)
+
+
+def _locked(team_id: UUID) -> Team:
+    """Who comes and goes does so one after the other."""
+    team = Team.objects.select_for_update(no_key=True).filter(id=team_id).first()
+    if team is None:
+        raise NotFound("There is no such team.")
+    return team
 
 
 def _save_name(team: Team) -> None:
