@@ -90,7 +90,7 @@ class AuditEventAdmin(ReadOnlyAdmin):
         term = search_term.strip()
         if not term:
             return queryset, False
-        found = Q(request_id=term.replace("\0", ""))
+        found = Q(request_id=term)
         if (key := parse_uuid(term)) is not None:
             found |= Q(id=key) | Q(subject_id=key) | Q(actor_id=key)
         return queryset.filter(found), False

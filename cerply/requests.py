@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import structlog
 from django.conf import settings
+from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
 
 # Methods that change something.
@@ -53,3 +54,17 @@ class RequestIdMiddleware:
         for name, text in self.image_headers.items():
             response[name] = text
         return response
+
+
+class NulMiddleware:
+    """400 for a page of the admin asked for with NUL, which no database takes. The API names the field itself."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path.startswith("/admin/"):
+            values = [value for values in request.GET.lists() for value in (values[0], *values[1])]
+            if any("\0" in text for text in (request.path, *values)):
+                raise SuspiciousOperation("NUL in the address.")
+        return self.get_response(request)

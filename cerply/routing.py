@@ -6,7 +6,9 @@ from cerply.views import ApiView
 
 
 class SegmentConverter:
-    regex = "[^/]+"
+    """Any text but NUL, which no database keeps."""
+
+    regex = "[^/\\x00]+"
 
     def to_python(self, value: str) -> str:
         return value
@@ -17,6 +19,8 @@ class SegmentConverter:
 
 class IdConverter(SegmentConverter):
     """What `ApiView.parsed_ids` makes a UUID of."""
+
+    regex = "[^/]+"
 
 
 register_converter(IdConverter, "id")

@@ -182,7 +182,7 @@ class BadgeView(LearnerView):
         responses={200: serializers.BadgeExplained},
     )
     def get(self, request: Request, learner_id: UUID, slug: str) -> Response:
-        badge = Badge.objects.filter(slug=slug).first() if "\0" not in slug else None
+        badge = Badge.objects.filter(slug=slug).first()
         if badge is None:
             raise Http404
         explanation = explain(self.found_learner, badge)

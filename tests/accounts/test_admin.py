@@ -75,7 +75,7 @@ def test_every_list_and_row_opens(console: Client, cast: Cast, model: Any) -> No
     make_token(cast.learner)
     assert console.get(page_of(model, "changelist")).status_code == 200
     assert console.get(page_of(model, "changelist"), {"q": "00000000-0000-4000-8000-000000000000"}).status_code == 200
-    assert console.get(page_of(model, "changelist"), {"q": "a\0b"}).status_code in {200, 302}
+    assert console.get(page_of(model, "changelist"), {"q": "a\0b"}).status_code == 400
     assert console.get(page_of(model, "add")).status_code in {200, 403}
     if (row := model._default_manager.first()) is not None:
         assert console.get(page_of(model, "change", row.pk)).status_code == 200
