@@ -18,6 +18,7 @@ from rest_framework.response import Response
 from audit import kpis
 from cerply import clock
 from cerply.errors import Forbidden, Invalid, ServiceUnavailable, Unauthorized
+from cerply.openapi import Error
 from cerply.permissions import ANONYMOUS, Caller, Role
 from cerply.views import ApiView
 from ops import features, health
@@ -98,7 +99,7 @@ class KpisView(ApiView):
                 description="`organization`: the caller's own, for managers and admins. Left out: the platform's.",
             )
         ],
-        responses=KpisSerializer,
+        responses={200: KpisSerializer, 403: Error},
     )
     def get(self, request: Request) -> Response:
         if "scope" in request.query_params and not self.of_organization:
