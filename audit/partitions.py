@@ -20,8 +20,11 @@ DEFAULT = "audit_events_default"
 # Whoever waits for a lock makes all who come after her wait too: so give up soon, and try again.
 LOCK_TIMEOUT_MS = 500
 TRIES = 20
-# A lock that is in conflict with itself alone: one changes the partitions, and readers and writers do not wait.
-ONE_AT_A_TIME = "LOCK TABLE audit_events IN SHARE UPDATE EXCLUSIVE MODE"
+# A lock that is in conflict with itself alone: one changes the partitions, and readers and writers do not wait. ONLY:
+# not the partitions, which autovacuum may hold for long.
+ONE_AT_A_TIME = "LOCK TABLE ONLY audit_events IN SHARE UPDATE EXCLUSIVE MODE"
+# Whoever writes waits too: an event on its way to the default partition is refused there once its own is attached.
+NOBODY_WRITES = "LOCK TABLE ONLY audit_events IN SHARE ROW EXCLUSIVE MODE"
 
 IN_DEFAULT = f"""
     SELECT DISTINCT date_trunc('week', to_timestamp(('x' || left(replace(id::text, '-', ''), 12))::bit(48)::bigint / 1000.0)
@@ -106,7 +109,7 @@ def patiently[T](change: Callable[[], T]) -> T:
 def _create(week: Week) -> bool:
     """Creates the week's partition, and moves to it what came before it was there. False if it was there already."""
     with connection.cursor() as cursor:
-        cursor.execute(ONE_AT_A_TIME)
+        cursor.execute(NOBODY_WRITES if week.start <= clock.now() else ONE_AT_A_TIME)
         if week in existing():
             return False
         cursor.execute(f"CREATE TABLE {week.partition} (LIKE audit_events INCLUDING DEFAULTS INCLUDING CONSTRAINTS)")
