@@ -67,7 +67,8 @@ BOOKS = {
     """,
     "badges and notifications": """
         SELECT learner_badges.id FROM learner_badges
-          JOIN team_members AS membership ON membership.user_id = learner_badges.learner_id AND membership.role = 'member'
+          JOIN team_members AS membership
+               ON membership.user_id = learner_badges.learner_id AND membership.role = 'member'
           JOIN team_members AS managing ON managing.team_id = membership.team_id AND managing.role = 'manager'
           LEFT JOIN manager_notifications AS told
                ON told.manager_id = managing.user_id AND told.cause_id = learner_badges.id
