@@ -68,7 +68,14 @@ class CertificateQuerySet(TenantQuerySet["Certificate"]):
         return self.filter(revoked_at=None, replaced_at=None)
 
     def owed_a_pdf(self) -> Self:
-        return self.filter(pdf="")
+        """The oldest first."""
+        return self.filter(pdf="").order_by("issued_at", "id")
+
+    def after(self, latest: "Certificate | None") -> Self:
+        """Those that were issued after this one, in the order of `owed_a_pdf`."""
+        if latest is None:
+            return self
+        return self.filter(Q(issued_at__gt=latest.issued_at) | Q(issued_at=latest.issued_at, id__gt=latest.id))
 
     def visible_to(self, caller: Caller) -> Self:
         """Those of the learners that the caller sees."""
@@ -150,15 +157,11 @@ class Certificate(models.Model):
             # The admin's list of all organizations, newest first.
             models.Index(fields=["-issued_at", "-id"], name="certificates_newest"),
             # The job that renders: which have no PDF yet?
-            models.Index(fields=["issued_at"], condition=Q(pdf=""), name="certificates_owed_a_pdf"),
+            models.Index(fields=["issued_at", "id"], condition=Q(pdf=""), name="certificates_owed_a_pdf"),
         ]
 
     def __str__(self) -> str:
         return f"{self.track_title}: {self.learner_name}"
-
-    @property
-    def is_revoked(self) -> bool:
-        return self.revoked_at is not None
 
     def status_at(self, moment: datetime) -> Status:
         if self.revoked_at and self.revoked_at <= moment:

@@ -21,17 +21,33 @@ class RenderedDifferently(Exception):
     """Fonts or libraries have changed since: the file that was lost must be restored from a backup."""
 
 
+class NotRendered(Exception):
+    """Some certificates could not be rendered; the log says why. The others were."""
+
+
 def render_owed() -> str:
-    """The job: renders what has no PDF yet, oldest first, each in a transaction of its own."""
+    """The job: renders what has no PDF yet, oldest first, each in a transaction of its own.
+
+    One that cannot be rendered does not keep the others waiting. Raises `NotRendered` when all have been tried.
+    """
     rendered = 0
-    while rendered < MOST_IN_A_RUN:
+    failed: list[UUID] = []
+    latest: Certificate | None = None
+    while rendered + len(failed) < MOST_IN_A_RUN:
         with transaction.atomic():
-            owed = Certificate.objects.owed_a_pdf().order_by("issued_at")
-            certificate = owed.select_for_update(skip_locked=True).first()
-            if certificate is None:
+            owed = Certificate.objects.owed_a_pdf().after(latest)
+            latest = owed.select_for_update(skip_locked=True).first()
+            if latest is None:
                 break
-            _render(certificate)
-        rendered += 1
+            try:
+                with transaction.atomic():
+                    _render(latest)
+                rendered += 1
+            except Exception:
+                logger.exception("certificate %s cannot be rendered", latest.id)
+                failed.append(latest.id)
+    if failed:
+        raise NotRendered(f"Rendered {rendered} certificates; could not render {len(failed)}, one of them {failed[0]}.")
     return f"Rendered {rendered} certificates."
 
 
@@ -43,37 +59,54 @@ def pdf_of(certificate_id: UUID) -> tuple[bytes, str]:
             certificate = Certificate.objects.select_for_update().get(id=certificate_id)
             if not certificate.pdf:
                 _render(certificate)
+    content = _stored(certificate)
+    if content is None:
+        logger.warning("the storage has lost or damaged %s: it is rendered again", certificate.pdf)
+        content = _render_again(certificate_id)
+    return content, certificate.pdf_sha256
+
+
+def _stored(certificate: Certificate) -> bytes | None:
+    """The file, if it is what was rendered: a crash of the machine may have cut it short."""
     try:
         with default_storage.open(certificate.pdf) as file:
-            return bytes(file.read()), certificate.pdf_sha256
+            content = bytes(file.read())
     except FileNotFoundError:
-        logger.warning("the storage has lost %s: it is rendered again", certificate.pdf)
-        return _render_again(certificate_id), certificate.pdf_sha256
+        return None
+    return content if hashlib.sha256(content).hexdigest() == certificate.pdf_sha256 else None
 
 
-def _render(certificate: Certificate) -> bytes:
+def _render(certificate: Certificate) -> None:
     """The caller has locked the row. Who dies in between leaves a file that nobody names, and the row still owes."""
-    content = render(facts_of(certificate))
-    name = f"certificates/{certificate.id.hex[:2]}/{certificate.id}.pdf"
-    default_storage.delete(name)
-    certificate.pdf = default_storage.save(name, ContentFile(content))
-    certificate.pdf_sha256 = hashlib.sha256(content).hexdigest()
-    certificate.save(update_fields=["pdf", "pdf_sha256"])
-    return content
+    _save(certificate, render(facts_of(certificate)))
 
 
 def _render_again(certificate_id: UUID) -> bytes:
     """The same facts give the same bytes; if not, nothing is kept."""
     with transaction.atomic():
         certificate = Certificate.objects.select_for_update().get(id=certificate_id)
-        before = certificate.pdf_sha256
-        content = _render(certificate)
-        if certificate.pdf_sha256 != before:
-            default_storage.delete(certificate.pdf)
-            raise RenderedDifferently(
-                f"Certificate {certificate_id} was {before}, and is {certificate.pdf_sha256} now."
-            )
+        # Another request may have been faster.
+        content = _stored(certificate)
+        if content is None:
+            content = render(facts_of(certificate))
+            before, now = certificate.pdf_sha256, hashlib.sha256(content).hexdigest()
+            if now != before:
+                raise RenderedDifferently(f"Certificate {certificate_id} was {before}, and is {now} now.")
+            damaged = certificate.pdf
+            _save(certificate, content)
+            transaction.on_commit(lambda: default_storage.delete(damaged))
     return content
+
+
+def _save(certificate: Certificate, content: bytes) -> None:
+    """Under a name that no file has: what a row names is never written over, and so never half written."""
+    name = f"certificates/{certificate.id.hex[:2]}/{certificate.id}.pdf"
+    if not certificate.pdf:
+        # What somebody left who was killed before the row named it.
+        default_storage.delete(name)
+    certificate.pdf = default_storage.save(name, ContentFile(content))
+    certificate.pdf_sha256 = hashlib.sha256(content).hexdigest()
+    certificate.save(update_fields=["pdf", "pdf_sha256"])
 
 
 def facts_of(certificate: Certificate) -> CertificateFacts:
@@ -95,7 +128,12 @@ def facts_of(certificate: Certificate) -> CertificateFacts:
 
 
 def _logo(name: str) -> bytes | None:
+    """None also for one that is lost: it must not keep the learner from her certificate."""
     if not name:
         return None
-    with default_storage.open(name) as file:
-        return bytes(file.read())
+    try:
+        with default_storage.open(name) as file:
+            return bytes(file.read())
+    except FileNotFoundError:
+        logger.error("the storage has lost the logo %s", name)
+        return None

@@ -80,7 +80,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='certificate',
-            index=models.Index(condition=models.Q(('pdf', '')), fields=['issued_at'], name='certificates_owed_a_pdf'),
+            index=models.Index(condition=models.Q(('pdf', '')), fields=['issued_at', 'id'], name='certificates_owed_a_pdf'),
         ),
         migrations.AddConstraint(
             model_name='certificate',

@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from cerply.accounts.models import User
 from certificates.models import Certificate
-from certificates.rendering import pdf_of, render_owed
+from certificates.rendering import NotRendered, pdf_of, render_owed
 from tests.factories import complete, make_cast, make_organization, make_track, make_user
 from tests.processes import run_python
 
@@ -48,6 +48,60 @@ def test_killed_between_the_file_and_the_row_it_is_rendered_again(settings: Sett
     names = set(Certificate.objects.values_list("pdf", flat=True))
     assert {str(path.relative_to(settings.MEDIA_ROOT)) for path in files(settings)} == names
     assert len(names) == 5
+
+
+KILLED_WHILE_WRITING = """
+from django.core.files.base import ContentFile
+from certificates import rendering
+class Dying(ContentFile):
+    def chunks(self, chunk_size=None):
+        yield self.file.getvalue()[:1000]
+        yield b""
+        os.kill(os.getpid(), signal.SIGKILL)
+rendering.ContentFile = Dying
+rendering.pdf_of(Certificate.objects.get().id)
+"""
+
+
+def test_killed_while_it_renders_again_nobody_gets_half_a_file(settings: Settings) -> None:
+    cast = make_cast()
+    [certificate] = complete(cast.learner, cast.track).certificates
+    whole = pdf_of(certificate.id)
+    files(settings)[0].unlink()
+    code = "from certificates.models import Certificate\n" + KILLED_WHILE_WRITING
+    assert run_python(code).returncode == -signal.SIGKILL
+    assert pdf_of(certificate.id) == whole
+
+
+def test_a_damaged_file_is_made_again(settings: Settings) -> None:
+    cast = make_cast()
+    [certificate] = complete(cast.learner, cast.track).certificates
+    whole = pdf_of(certificate.id)
+    [damaged] = files(settings)
+    damaged.write_bytes(whole[0][:1000])
+    assert pdf_of(certificate.id) == whole
+    [path] = files(settings)
+    assert path.read_bytes() == whole[0]
+
+
+def test_one_that_cannot_be_rendered_keeps_no_other_waiting(caplog: pytest.LogCaptureFixture) -> None:
+    cast = make_cast()
+    for _ in range(3):
+        complete(make_user(cast.organization), cast.track)
+    bad = Certificate.objects.owed_a_pdf()[0]
+    # Its logo is a folder.
+    Certificate.objects.filter(id=bad.id).update(logo=".")
+    with pytest.raises(NotRendered, match=str(bad.id)):
+        render_owed()
+    assert list(Certificate.objects.owed_a_pdf()) == [bad]
+    assert str(bad.id) in caplog.text
+
+
+def test_a_lost_logo_keeps_nobody_from_her_certificate() -> None:
+    cast = make_cast()
+    [certificate] = complete(cast.learner, cast.track).certificates
+    Certificate.objects.update(logo="logos/lost.png")
+    assert pdf_of(certificate.id)[0].startswith(b"%PDF")
 
 
 def test_many_who_download_first_get_the_same_bytes(settings: Settings) -> None:
