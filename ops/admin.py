@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django import forms
 from django.apps import apps
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django_q.models import Failure, OrmQ, Schedule, Success
@@ -14,7 +14,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
-from cerply.console import Question, ReadOnlyAdmin, actor_of, ask, change_url
+from cerply.console import Question, ReadOnlyAdmin, ReasonForm, actor_of, ask, change_url
 from ops import features
 from ops.features import Feature
 from ops.models import FeatureCatchUp, FeatureEnrolment, FeatureRollout, JobRun, WorkerHeartbeat
@@ -31,6 +31,12 @@ class PercentageForm(forms.Form):
         widget=UnfoldAdminIntegerFieldWidget,
         help_text="Of the organizations without a toggle of their own that are not pilots. Empty: all of them.",
     )
+
+
+class AgreedForm(ReasonForm):
+    """With what was shown when somebody agreed to it."""
+
+    shown = forms.CharField(widget=forms.HiddenInput)
 
 
 @admin.register(FeatureRollout)
@@ -76,9 +82,14 @@ class FeatureRolloutAdmin(ReadOnlyAdmin):
     def _confirm(self, request: HttpRequest, rollout: FeatureRollout, percentage: int | None) -> HttpResponse:
         feature = Feature(rollout.feature)
         preview = features.preview_rollout(feature, percentage)
+        if request.method == "POST" and request.POST.get("shown") != preview.fingerprint:
+            messages.warning(request, "Organizations have changed meanwhile: this is what it does now.")
+            return HttpResponseRedirect(request.get_full_path())
         question = Question(
             title=f"Roll out {rollout} to {'everyone' if percentage is None else f'{percentage} %'}?",
             button="Change the rollout",
+            form=AgreedForm,
+            initial={"shown": preview.fingerprint},
             table=[
                 ["Switched on", self._names(preview.switched_on)],
                 ["Switched off", self._names(preview.switched_off)],
@@ -86,7 +97,8 @@ class FeatureRolloutAdmin(ReadOnlyAdmin):
         )
 
         def do(values: dict[str, Any]) -> str:
-            change = features.set_rollout(feature, percentage, actor=actor_of(request.user), reason=values["reason"])
+            agreed = {"actor": actor_of(request.user), "reason": values["reason"], "shown": values["shown"]}
+            change = features.set_rollout(feature, percentage, **agreed)
             return f"{rollout}: {len(change.switched_on)} switched on, {len(change.switched_off)} switched off."
 
         return ask(request, self, question, do, change_url(rollout))

@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from audit.models import EventType
 from audit.recording import Event, record, record_many
 from cerply import clock
+from cerply.errors import Conflict
 from cerply.permissions import Actor
 from ops.models import Feature, FeatureCatchUp, FeatureEnrolment, FeatureRollout
 
@@ -176,7 +177,7 @@ def _set(
         if before != value:
             change = {"feature": feature, "setting": setting, "before": before, "after": value}
             record(_switched(organization_id, decision, reason, change), actor=actor)
-        _notice(rollout, actor=actor, reason=reason, told={organization_id})
+        _notice(rollout, actor=actor, reason=reason, told={organization_id} if before != value else ())
     return decision
 
 
@@ -191,6 +192,11 @@ class RolloutPreview:
     chosen: tuple[UUID, ...]
     switched_on: tuple[UUID, ...]
     switched_off: tuple[UUID, ...]
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells whether another preview would do the same."""
+        return hashlib.sha256(repr((self.after, self.switched_on, self.switched_off)).encode()).hexdigest()
 
 
 def preview_rollout(feature: Feature, percentage: int | None) -> RolloutPreview:
@@ -219,14 +225,21 @@ def preview_rollout(feature: Feature, percentage: int | None) -> RolloutPreview:
     )
 
 
-def set_rollout(feature: Feature, percentage: int | None, *, actor: Actor, reason: str) -> RolloutPreview:
-    """Takes an exact share of the organizations; None ends the rollout, and the feature is on for all of them."""
+def set_rollout(
+    feature: Feature, percentage: int | None, *, actor: Actor, reason: str, shown: str | None = None
+) -> RolloutPreview:
+    """Takes an exact share of the organizations; None ends the rollout, and the feature is on for all of them.
+
+    ``shown`` is the fingerprint of the preview that somebody agreed to: `Conflict` if it would do something else now.
+    """
     _require(reason)
     if percentage is not None and not 0 <= percentage <= 100:
         raise ValueError("A percentage is from 0 to 100.")
     with transaction.atomic():
         rollout = _locked(feature)
         change = preview_rollout(feature, percentage)
+        if shown is not None and shown != change.fingerprint:
+            raise Conflict("Organizations have changed meanwhile. Look at what it does now, and say so again.")
         candidates = FeatureEnrolment.objects.candidates(feature)
         candidates.exclude(organization_id__in=change.chosen).update(in_rollout=False)
         candidates.filter(organization_id__in=change.chosen).update(in_rollout=True)
