@@ -230,7 +230,7 @@ Q_CLUSTER = {
     "save_limit": 1000,
     "label": "Queue",
 }
-# What runs by the clock: name, function, cron line in UTC, and the longest it may hold its lease in seconds.
+# What runs by the clock: name, function, and cron line in UTC.
 JOBS = {
     "cleanup_idempotency_keys": {"run": "ops.idempotency.clean_up", "cron": "0 2 * * *"},
     "cleanup_audit_events": {"run": "audit.retention.clean_up", "cron": "0 3 * * 0"},

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.utils.html import format_html
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, DropdownFilter, RangeDateFilter
@@ -89,6 +89,9 @@ class CertificateAdmin(ReadOnlyAdmin):
     @action(description="Revoke", url_path="revoke")
     def revoke_certificate(self, request: HttpRequest, object_id: str) -> HttpResponse:
         certificate = get_object_or_404(Certificate.objects.select_related("organization"), pk=object_id)
+        if certificate.revoked_at:
+            messages.info(request, f"It is revoked already, for: {certificate.revocation_reason}")
+            return HttpResponseRedirect(change_url(certificate))
         question = Question(
             title="Revoke this certificate?",
             button="Revoke",
@@ -134,6 +137,9 @@ class SigningKeyAdmin(ReadOnlyAdmin):
     @action(description="Rotate", url_path="rotate")
     def rotate_key(self, request: HttpRequest, object_id: str) -> HttpResponse:
         key = get_object_or_404(SigningKey.objects.select_related("organization"), pk=object_id)
+        if key.retired_at:
+            messages.info(request, "This key is retired already. Rotate the one that signs.")
+            return HttpResponseRedirect(change_url(key))
         question = Question(
             title=f"A new signing key for {key.organization}?",
             button="Rotate",

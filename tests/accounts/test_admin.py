@@ -259,6 +259,9 @@ def test_a_certificate_is_revoked_with_a_reason(console: Client, cast: Cast) -> 
     certificate.refresh_from_db()
     assert certificate.revocation_reason == "Issued by mistake."
     assert events("certificate_revoked")[0].actor_label == "staff"
+    again = console.post(path, {"reason": "Another reason."}, follow=True)
+    assert "revoked already" in again.content.decode()
+    assert len(events("certificate_revoked")) == 1
 
 
 def test_a_key_is_rotated_and_its_private_half_is_nowhere(console: Client, cast: Cast) -> None:
@@ -269,6 +272,7 @@ def test_a_key_is_rotated_and_its_private_half_is_nowhere(console: Client, cast:
     assert bytes(key.public_key).hex() in page
     assert bytes(key.sealed_private_key).hex()[24:60] not in page
     assert console.post(path.removesuffix("change/") + "rotate/").status_code == 302
+    assert "retired already" in console.post(path.removesuffix("change/") + "rotate/", follow=True).content.decode()
     assert SigningKey.objects.active().get() != key
 
 
@@ -276,11 +280,18 @@ def test_a_rollout_is_shown_before_it_is_done(console: Client, cast: Cast) -> No
     rollout = FeatureRollout.objects.get(feature="certificates")
     path = page_of(FeatureRollout, "change", rollout.pk).removesuffix("change/") + "rollout/"
     assert console.post(path, {"percentage": 50}).headers["Location"] == "?to=50"
-    page = console.get(path, {"to": 50}).content.decode()
-    assert "Switched off" in page
+    page = console.get(path, {"to": 50})
+    assert "Switched off" in page.content.decode()
+    answer = {"reason": "Carefully.", "shown": page.context["form"].initial["shown"]}
+    for _ in range(2):
+        make_organization()
+    # What was shown would not be what is done.
+    again = console.post(f"{path}?to=50", answer)
+    assert (again.status_code, again.headers["Location"]) == (302, f"{path}?to=50")
     rollout.refresh_from_db()
     assert rollout.percentage is None
-    assert console.post(f"{path}?to=50", {"reason": "Carefully."}).status_code == 302
+    answer["shown"] = console.get(path, {"to": 50}).context["form"].initial["shown"]
+    assert console.post(f"{path}?to=50", answer).status_code == 302
     rollout.refresh_from_db()
     assert rollout.percentage == 50
     assert events("rollout_changed")[0].metadata["reason"] == "Carefully."
