@@ -54,9 +54,9 @@ class Env:
         return self.variables.get(name, "").strip() or default
 
     def flag(self, name: str, *, default: bool = False) -> bool:
-        """On only when ``true``; an unset one is the default, any other word is off."""
+        """On only when ``true``, spelt like this; an unset one is the default, any other word is off."""
         value = self.text(name)
-        return default if not value else value.lower() == "true"
+        return default if not value else value == "true"
 
     def number(self, name: str, default: int, *, least: int = 0) -> int:
         value = self.text(name, str(default))

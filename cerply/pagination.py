@@ -13,7 +13,7 @@ from cerply.errors import Invalid
 DEFAULT_LIMIT = 50
 LARGEST_LIMIT = 200
 LARGEST_OFFSET = 2**31 - 1
-WHOLE_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
+WHOLE_NUMBER = re.compile(r"[0-9]{1,4000}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

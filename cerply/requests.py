@@ -51,6 +51,9 @@ class RequestIdMiddleware:
         with request_id(value):
             response = self.get_response(request)
         response["X-Request-ID"] = value
+        if response.status_code == 304:
+            # It would be the length of a 200 (RFC 9110, 8.6), which nobody has counted.
+            del response["Content-Length"]
         for name, text in self.image_headers.items():
             response[name] = text
         return response

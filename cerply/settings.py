@@ -178,6 +178,8 @@ MAILERS = {"default": env.mailer("EMAIL_URL", "consolemail://")}
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["cerply.accounts.authentication.CredentialAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": [],
+    # Named for the OpenAPI document; bodies are read by `cerply.parsers`.
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "cerply.negotiation.OneRepresentation",
     "DEFAULT_THROTTLE_CLASSES": ["cerply.throttling.ClientThrottle"],

@@ -20,7 +20,7 @@ from cerply.errors import BadRequest, Forbidden, Invalid, MethodNotAllowed, Unau
 from cerply.identifiers import parse_uuid
 from cerply.pagination import Page
 from cerply.parsers import Body, read_body
-from cerply.permissions import ANONYMOUS, Caller
+from cerply.permissions import ANONYMOUS, Caller, CallerKind
 from cerply.requests import WRITES
 
 
@@ -96,7 +96,8 @@ class ApiView(APIView):
         """404 where the feature is off for the caller's organization."""
 
     def permit(self) -> None:
-        """403 for who may not; decided without telling whether the thing exists."""
+        """403 for who may not; decided without telling whether the thing exists. The admin token writes nothing."""
+        self.require(self.caller.kind is not CallerKind.ADMIN_TOKEN or self.request.method not in WRITES)
 
     def perform(self, handler: Callable[..., Response]) -> HttpResponseBase:
         self.find()

@@ -17,14 +17,15 @@ NOT_GENUINE = {"valid": False, "revoked": False}
 
 
 def certificate(row: Certificate, moment: datetime) -> dict[str, Any]:
-    """With the status that it had at the moment."""
+    """As it was at the moment: what has become of it since is not told."""
+    revoked_at = row.revoked_at if row.revoked_at and row.revoked_at <= moment else None
     return {
         "id": str(row.id),
         "trackId": str(row.track_id),
         "trackTitle": row.track_title,
         "issuedAt": rfc3339(row.issued_at),
         "expiresAt": rfc3339(row.expires_at) if row.expires_at else None,
-        "revokedAt": rfc3339(row.revoked_at) if row.revoked_at else None,
+        "revokedAt": rfc3339(revoked_at) if revoked_at else None,
         "status": row.status_at(moment),
         "signature": row.signature,
         "verificationUrl": row.verification_url,

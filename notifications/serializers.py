@@ -26,7 +26,9 @@ class PreferencesInput(StrictSerializer):
     frequency = StrictChoiceField(Frequency.choices)
     types = serializers.ListField(child=StrictChoiceField(NotificationType.choices), max_length=len(NotificationType))
     timezone = TimezoneField()
-    nextDigestAt = serializers.JSONField(required=False, help_text="Ignored, so that what was read can be sent back.")
+    nextDigestAt = MomentField(
+        required=False, allow_null=True, help_text="Ignored, so that what was read can be sent back."
+    )
 
     def validate_types(self, types: list[str]) -> list[str]:
         if len(set(types)) != len(types):

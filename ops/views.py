@@ -33,33 +33,33 @@ from ops.serializers import (
 )
 
 
-class HealthView(ApiView):
+class UnlimitedView(ApiView):
+    """For load balancers, which share an address with all the clients that they stand for."""
+
     public = True
 
+    def check_rate(self) -> None:
+        pass
+
+
+class HealthView(UnlimitedView):
     @extend_schema(summary="Does it answer?", tags=["operations"], responses=HealthSerializer)
     def get(self, request: Request) -> Response:
         return Response({"ok": True, "version": settings.VERSION})
 
 
-class LiveView(ApiView):
-    """Touches nothing: no database, no session, no limit. Who asks does not matter, so no credential is looked at."""
-
-    public = True
+class LiveView(UnlimitedView):
+    """Touches nothing: no database, no session. Who asks does not matter, so no credential is looked at."""
 
     def authenticated(self) -> Caller:
         return ANONYMOUS
-
-    def check_rate(self) -> None:
-        pass
 
     @extend_schema(summary="Is the process alive?", tags=["operations"], responses=LiveSerializer)
     def get(self, request: Request) -> Response:
         return Response({"ok": True})
 
 
-class ReadyView(ApiView):
-    public = True
-
+class ReadyView(UnlimitedView):
     @extend_schema(
         summary="Are database and storage there?",
         description="503 when not. The job worker's age is for information.",

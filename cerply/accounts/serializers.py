@@ -2,13 +2,12 @@
 
 import re
 from typing import Any
-from zoneinfo import available_timezones
 
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.core.validators import validate_email
 from rest_framework import serializers
 
-from cerply.accounts.models import TeamRole
+from cerply.accounts.models import TeamRole, validate_timezone
 from cerply.fields import (
     MomentField,
     StrictBooleanField,
@@ -59,16 +58,8 @@ class LocaleField(TextField):
 class TimezoneField(TextField):
     """A time zone of the IANA database."""
 
-    default_error_messages = {"invalid_timezone": "Give a time zone of the IANA database, like Europe/Berlin."}
-
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(max_length=64, **kwargs)
-
-    def to_internal_value(self, data: Any) -> str:
-        text = super().to_internal_value(data)
-        if text not in available_timezones():
-            self.fail("invalid_timezone")
-        return text
+        super().__init__(max_length=64, validators=[validate_timezone], **kwargs)
 
 
 # -- signing in --

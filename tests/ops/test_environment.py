@@ -1,0 +1,92 @@
+"""What the environment may say: typed, and refused in one line."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cerply.env import Env
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+GOOD = {
+    "CERPLY_ENV": "production",
+    "DATABASE_URL": "postgres://cerply@db.invalid/cerply",
+    "PUBLIC_URL": "https://cerply.example",
+    "SECRET_KEY": "mTq3v-9xLr_2cWz8Kp1yFh5sNd7gBj4aUe6o",
+    "KEY_ENCRYPTION_KEYS": "q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4k=",
+    "EMAIL_URL": "smtp+tls://user:password@mail.invalid:587",
+}
+
+
+def start(**changes: str | None) -> subprocess.CompletedProcess[str]:
+    variables = {name: value for name, value in (GOOD | changes).items() if value is not None}
+    return subprocess.run(
+        [sys.executable, "-c", "from django.conf import settings; settings.DEBUG; print(repr(settings.ADMIN_TOKEN))"],
+        env={"PATH": "/usr/bin:/bin", "DJANGO_SETTINGS_MODULE": "cerply.settings", **variables},
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SECRET_KEY", None),
+        ("SECRET_KEY", "short"),
+        ("SECRET_KEY", "development-secret-key-not-for-production"),
+        ("SECRET_KEY", "a" * 50),
+        ("KEY_ENCRYPTION_KEYS", None),
+        ("KEY_ENCRYPTION_KEYS", "nonsense"),
+        ("KEY_ENCRYPTION_KEYS", "ZGV2ZWxvcG1lbnQta2V5"),
+        ("KEY_ENCRYPTION_KEYS", "A" * 43 + "="),
+        ("DATABASE_URL", None),
+        ("DATABASE_URL", "sqlite:///x"),
+        ("DATABASE_URL", "nonsense"),
+        ("PUBLIC_URL", None),
+        ("PUBLIC_URL", "http://cerply.example"),
+        ("PUBLIC_URL", "cerply.example"),
+        ("EMAIL_URL", None),
+        ("EMAIL_URL", "pigeon://x"),
+        ("RATE_LIMIT_API", "often"),
+        ("RETAIN_AUDIT_DAYS", "0"),
+        ("PORT", "http"),
+        ("ISSUER_HOST", "https://x/y"),
+    ],
+)
+def test_production_does_not_start_with(name: str, value: str | None) -> None:
+    done = start(**{name: value})
+    assert done.returncode != 0
+    [line] = done.stderr.strip().splitlines()
+    assert line.startswith(f"Cerply does not start: {name}")
+    assert not value or len(value) < 30 or value not in line
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["", "production", "prod", "Development", "TEST", " staging-2"])
+def test_elsewhere_the_admin_token_is_as_if_it_were_not_there(name: str) -> None:
+    done = start(CERPLY_ENV=name, ADMIN_TOKEN="n7Rw2-Kq9xVb4_Tz6Ym1Jc8Fh3Ps5Dg0")
+    assert done.stdout.strip().splitlines()[-1] == "''"
+
+
+@pytest.mark.slow
+def test_staging_takes_a_strong_admin_token_and_no_published_one() -> None:
+    strong = "n7Rw2-Kq9xVb4_Tz6Ym1Jc8Fh3Ps5Dg0"
+    assert start(CERPLY_ENV="staging", ADMIN_TOKEN=strong).stdout.strip().splitlines()[-1] == repr(strong)
+    for weak in ("dev-admin-token-12345", "short", "b" * 40):
+        done = start(CERPLY_ENV="staging", ADMIN_TOKEN=weak)
+        assert done.returncode != 0
+        assert done.stderr.startswith("Cerply does not start: ADMIN_TOKEN")
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [("true", True), ("", False), ("TRUE", False), ("1", False), ("yes", False), ("on", False)]
+)
+def test_a_switch_is_on_only_when_true(value: str, expected: Any) -> None:
+    assert Env({"FF_GAMIFICATION_V1": value}).flag("FF_GAMIFICATION_V1") is expected
+    assert Env({}).flag("FF_GAMIFICATION_V1") is False
