@@ -1,20 +1,23 @@
 """The seven badges, what earns them, and what does not."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.apps import apps
 from django.core.exceptions import ValidationError
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from audit import kpis
 from audit.models import AuditEvent
 from cerply import clock
 from cerply.accounts.models import User
 from cerply.tracks.models import Track
+from gamification.explaining import explain
 from gamification.levels import Level
-from gamification.models import Badge, BadgeRule, LearnerBadge, RuleKind
+from gamification.models import Badge, BadgeRule, LearnerBadge, LearnerDay, RuleKind
 from gamification.progress import Recorded, record
 from gamification.revising import save_badge
 from gamification.seeding import seed_badges
@@ -203,6 +206,28 @@ def test_a_new_speed_rule_looks_at_the_latest_answers(cast: Cast) -> None:
     badge = Badge(slug="lightning", name="Lightning", description="Very fast.", icon="⚡")
     save_badge(badge, BadgeRule(kind=RuleKind.SPEED, count=5, under_ms=1000), actor=ACTOR)
     assert "lightning" in slugs(give_answers(cast.learner, cast.track, 1, response_ms=900))
+
+
+def test_progress_in_days_is_the_run_of_her_latest_day(api: Api, cast: Cast) -> None:
+    """It reads as many days as the rule asks for, however many there are."""
+    for days_ago in (40, 39, 38, 37, 4, 3):
+        on_day(cast.learner, cast.track, days_ago)
+    path = f"/learners/{cast.learner.id}/badges/consistent"
+    assert api.get(path, by=cast.learner).body["progress"] == {"current": 2, "target": 7}
+    long_ago = [LearnerDay(learner=cast.learner, day=date(2020, 1, 1) + timedelta(days=2 * n)) for n in range(500)]
+    LearnerDay.objects.bulk_create(long_ago)
+    with CaptureQueriesContext(connection) as queries:
+        explain(cast.learner, Badge.objects.get(slug="consistent"))
+    [read] = [query["sql"] for query in queries if "learner_days" in query["sql"]]
+    assert "LIMIT 7" in read
+
+
+def test_progress_of_a_new_speed_rule_looks_at_the_latest_answers(api: Api, cast: Cast) -> None:
+    give_answers(cast.learner, cast.track, 4, response_ms=900)
+    badge = Badge(slug="lightning", name="Lightning", description="Very fast.", icon="⚡")
+    save_badge(badge, BadgeRule(kind=RuleKind.SPEED, count=5, under_ms=1000), actor=ACTOR)
+    progress = api.get(f"/learners/{cast.learner.id}/badges/lightning", by=cast.learner).body["progress"]
+    assert progress == {"current": 4, "target": 5}
 
 
 @pytest.mark.parametrize(
