@@ -12,13 +12,10 @@ from django.db import transaction
 
 from cerply.accounts.models import User
 from cerply.permissions import Actor
-from certificates.issuing import in_force, issue
-from certificates.models import Source
 from gamification.awarding import Award, Awarder, write_awards
-from gamification.completing import Closing, achievements
+from gamification.completing import certify
 from gamification.levels import level_of
 from gamification.models import Attempt, Completion, LearnerStanding, Share
-from gamification.rules import Tally, speed_limits
 from ops.features import Feature, decisions, notice_changes, pending_catch_ups
 from ops.models import FeatureCatchUp
 
@@ -63,7 +60,7 @@ def award_missing(learner: User, *, actor: Actor, slugs: Sequence[str] = (), dry
 
 def _earned_by(learner: User, awarder: Awarder) -> list[Award]:
     """What each event of her history met, at the time at which it was recorded."""
-    tally = Tally(speed_runs=dict.fromkeys(speed_limits(awarder.rules), 0))
+    tally = awarder.tallies[learner.id]
     awards: list[Award] = []
     credit: dict[UUID, Decimal] = defaultdict(Decimal)
     for attempt in Attempt.objects.filter(learner=learner).select_related("item").iterator(chunk_size=CHUNK):
@@ -71,16 +68,11 @@ def _earned_by(learner: User, awarder: Awarder) -> list[Award]:
         credit[track_id] += attempt.credit
         tally.levels[track_id] = level_of(credit[track_id])
         tally.observe(correct=attempt.is_correct, response_ms=attempt.response_ms, day=attempt.local_day)
-        evidence = {"attemptId": str(attempt.id), "trackId": str(track_id)}
-        awards += awarder.check(learner, tally, attempt.recorded_at, evidence)
-    for shared in Share.objects.filter(learner=learner).iterator(chunk_size=CHUNK):
-        tally.shares += 1
-        evidence = {"shareId": str(shared.id), "artefactId": shared.artefact_id}
-        awards += awarder.check(learner, tally, shared.recorded_at, evidence)
+        awards += awarder.answered(learner, attempt, track_id)
+    for share in Share.objects.filter(learner=learner).iterator(chunk_size=CHUNK):
+        awards += awarder.shared(learner, share)
     for completion in Completion.objects.filter(learner=learner, cycle=1).iterator(chunk_size=CHUNK):
-        tally.tracks_completed += 1
-        evidence = {"completionId": str(completion.id), "trackId": str(completion.track_id)}
-        awards += awarder.check(learner, tally, completion.completed_at, evidence)
+        awards += awarder.completed(learner, completion)
     return awards
 
 
@@ -88,12 +80,10 @@ def _earned_by(learner: User, awarder: Awarder) -> list[Award]:
 def issue_owed(learner: User, *, actor: Actor) -> int:
     """Issues the certificates of tracks that she completed while certificates were off. Returns how many."""
     LearnerStanding.objects.lock([learner])
-    owed = list(Completion.objects.filter(learner=learner).owed_a_certificate().select_related("track"))
+    owed = list(Completion.objects.filter(learner=learner).owed_a_certificate().select_related("learner", "track"))
     if not owed or not decisions(learner.member_of)[Feature.CERTIFICATES].on:
         return 0
-    closings = [Closing(learner, row.track, row.cycle, Source(row.source)) for row in owed]
-    issued = issue(achievements(closings), actor=actor)
-    held = in_force((learner.id, row.track_id) for row in owed)
+    issued, held = certify(owed, actor=actor)
     for row in owed:
         row.certificate, row.certificate_due = held.get((learner.id, row.track_id)), False
     Completion.objects.bulk_update(owed, ["certificate", "certificate_due"])

@@ -60,7 +60,7 @@ def record(answers: Sequence[Answer], *, actor: Actor) -> Recorded:
         if "attempts_client_id_counts_once" in str(exc):
             raise _known_with_other_content() from exc
         raise
-    _, outcome.certificates = close_cycles(fold.closings, certifying=on[Feature.CERTIFICATES], actor=actor)
+    outcome.certificates = close_cycles(fold.completions, certifying=on[Feature.CERTIFICATES], actor=actor)
     badges = write_awards(fold.awards, actor=actor)
     record_many([_level_changed(change) for change in fold.level_changes], actor=actor)
     if on[Feature.GAMIFICATION]:

@@ -13,6 +13,8 @@ from gamification.levels import Level, is_at_least
 from gamification.models import BadgeRule, LearnerStanding, RuleKind
 
 ONE_DAY = timedelta(days=1)
+# The other kinds are met by a share and by a completion, which are what is kept as evidence then.
+MET_BY_ANSWERS = frozenset(RuleKind) - {RuleKind.SHARES, RuleKind.TRACKS_COMPLETED}
 
 
 @dataclass

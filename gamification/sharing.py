@@ -11,7 +11,7 @@ from cerply import clock
 from cerply.accounts.models import User
 from cerply.errors import Conflict
 from cerply.permissions import Actor
-from gamification.awarding import Awarder, badge_milestone, tallies_of, write_awards
+from gamification.awarding import Awarder, badge_milestone, write_awards
 from gamification.models import LearnerStanding, Share
 from notifications.milestones import announce
 from ops.features import Feature, decisions
@@ -46,12 +46,10 @@ def share(
             )
     except IntegrityError as exc:
         raise _known_with_other_content() from exc
-    standing.shares += 1
+    awarder = Awarder.of({learner.id: standing}, awarding=decisions(learner.member_of)[Feature.GAMIFICATION].on)
+    badges = write_awards(awarder.shared(learner, noted), actor=actor)
+    awarder.store(standing)
     standing.save(update_fields=["shares"])
-    awarder = Awarder([learner.id], awarding=decisions(learner.member_of)[Feature.GAMIFICATION].on)
-    tally = tallies_of({learner.id: standing}, awarder.rules, {})[learner.id]
-    evidence = {"shareId": str(noted.id), "artefactId": artefact_id}
-    badges = write_awards(awarder.check(learner, tally, clock.now(), evidence), actor=actor)
     announce([badge_milestone(badge) for badge in badges])
     return standing.shares
 
