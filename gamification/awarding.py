@@ -11,6 +11,7 @@ from audit.models import EventType
 from audit.recording import Event, record_many
 from cerply.accounts.models import User
 from cerply.permissions import Actor
+from gamification.levels import Level
 from gamification.models import (
     LARGEST_COUNT,
     Attempt,
@@ -18,6 +19,7 @@ from gamification.models import (
     Completion,
     LearnerBadge,
     LearnerDay,
+    LearnerLevel,
     LearnerStanding,
     RuleKind,
     Share,
@@ -44,6 +46,7 @@ class Awarder:
     """
 
     def __init__(self, learner_ids: Collection[UUID], *, awarding: bool = True) -> None:
+        self.awarding = awarding
         self.rules = current_rules()
         earned: dict[UUID, set[UUID]] = defaultdict(set)
         if awarding:
@@ -69,7 +72,20 @@ class Awarder:
         """Goes on from where the learners stand; ``days`` are those of the answers to come."""
         awarder = cls(standings.keys(), awarding=awarding)
         awarder.tallies = tallies_of(standings, awarder.rules, days or {})
+        awarder._leave_what_is_owed(standings)
         return awarder
+
+    def _leave_what_is_owed(self, standings: Mapping[UUID, LearnerStanding]) -> None:
+        """What was met while badges were off is for catching up to award: with what earned it, and in silence."""
+        owed = {key for key, standing in standings.items() if standing.badges_due and self.pending[key]}
+        if not owed:
+            return
+        levels = LearnerLevel.objects.filter(learner_id__in=owed).exclude(level=Level.NOVICE)
+        for learner_id, track_id, level in levels.values_list("learner_id", "track_id", "level"):
+            self.tallies[learner_id].levels[track_id] = Level(level)
+        for learner_id in owed:
+            tally = self.tallies[learner_id]
+            self.pending[learner_id] = [rule for rule in self.pending[learner_id] if not tally.was_met(rule)]
 
     def answered(self, learner: User, attempt: Attempt, track_id: UUID) -> list[Award]:
         """What the answer, which the tally has observed, has met."""
@@ -91,8 +107,9 @@ class Awarder:
         return self._met(learner, {RuleKind.TRACKS_COMPLETED}, completion.completed_at, evidence)
 
     def store(self, standing: LearnerStanding) -> None:
-        """Keeps her tally."""
+        """Keeps her tally; and where badges are off, that she may be owed some."""
         self.tallies[standing.learner_id].store(standing)
+        standing.badges_due |= not self.awarding
 
     def _met(
         self, learner: User, kinds: Collection[RuleKind], earned_at: datetime, evidence: Mapping[str, Any]

@@ -84,6 +84,6 @@ def complete_outside(learner: User, track: Track, *, actor: Actor) -> Completion
     awarder = Awarder.of({learner.id: standing}, awarding=on[Feature.GAMIFICATION])
     badges = write_awards(awarder.completed(learner, completion), actor=actor)
     awarder.store(standing)
-    standing.save(update_fields=["tracks_completed"])
+    standing.save(update_fields=["tracks_completed", "badges_due"])
     announce([*map(certificate_milestone, issued), *map(badge_milestone, badges)])
     return completion

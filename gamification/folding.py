@@ -211,5 +211,6 @@ class Fold:
                 "shares",
                 "tracks_completed",
                 "speed_runs",
+                "badges_due",
             ],
         )

@@ -87,6 +87,12 @@ class Tally:
     def is_met(self, rule: BadgeRule) -> bool:
         return self.current(rule) >= rule.target
 
+    def was_met(self, rule: BadgeRule) -> bool:
+        """Before anything is observed: whether what is known already meets it, on whatever day."""
+        if rule.kind == RuleKind.DAILY_STREAK:
+            return longest_run(self.days) >= rule.target
+        return self.is_met(rule)
+
 
 def run_of_days(days: set[date], day: date, target: int) -> int:
     """How many days in a row, this one among them, are in the set; counted no further than ``target``."""

@@ -49,7 +49,7 @@ def share(
     awarder = Awarder.of({learner.id: standing}, awarding=decisions(learner.member_of)[Feature.GAMIFICATION].on)
     badges = write_awards(awarder.shared(learner, noted), actor=actor)
     awarder.store(standing)
-    standing.save(update_fields=["shares"])
+    standing.save(update_fields=["shares", "badges_due"])
     announce([badge_milestone(badge) for badge in badges])
     return standing.shares
 

@@ -102,6 +102,15 @@ class StandingQuerySet(TenantQuerySet["LearnerStanding"]):
         locked = self.filter(learner__in=learners).order_by("learner_id").select_for_update(of=("self",))
         return {standing.learner_id: standing for standing in locked}
 
+    def claim(self, learner_id: "UUID") -> "LearnerStanding | None":
+        """Her row, locked until the transaction ends; None while somebody else is at work on it."""
+        free = self.filter(learner=learner_id).select_for_update(of=("self",), skip_locked=True)
+        return free.select_related("learner").first()
+
+    def owed_badges(self) -> Self:
+        """Did something while badges were off."""
+        return self.filter(badges_due=True)
+
 
 class LearnerStanding(models.Model):
     """A learner's counters across all tracks. Locking this row serializes everything that she earns."""
@@ -115,11 +124,18 @@ class LearnerStanding(models.Model):
     tracks_completed = models.IntegerField(default=0)
     # How many of the latest correct answers in a row took less than so many milliseconds: {"5000": 7}.
     speed_runs = models.JSONField(default=dict)
+    # Something was recorded while badges were off. The database's own default is for rows from before this column:
+    # nobody knows what they are owed, so they are looked at once.
+    badges_due = models.BooleanField(default=False, db_default=True)
 
     objects = StandingQuerySet.as_manager()
 
     class Meta:
         db_table = "learner_standings"
+        indexes = [
+            # What is owed where badges are on.
+            models.Index(fields=["organization", "learner"], condition=Q(badges_due=True), name="standings_owed"),
+        ]
 
     def __str__(self) -> str:
         return str(self.learner_id)
