@@ -78,7 +78,7 @@ def _earned_by(learner: User, awarder: Awarder) -> list[Award]:
         tally.levels[track_id] = level_of(credit[track_id])
         tally.observe(correct=attempt.is_correct, response_ms=attempt.response_ms, day=attempt.local_day)
         awards += awarder.answered(learner, attempt, track_id)
-    for share in Share.objects.filter(learner=learner).iterator(chunk_size=CHUNK):
+    for share in Share.objects.counted().filter(learner=learner).iterator(chunk_size=CHUNK):
         awards += awarder.shared(learner, share)
     for completion in Completion.objects.filter(learner=learner, cycle=1).iterator(chunk_size=CHUNK):
         awards += awarder.completed(learner, completion)

@@ -26,35 +26,40 @@ def share(
     The same artefact, and the same client id, count once; the same client id with other content is a `Conflict`.
     """
     standing = LearnerStanding.objects.lock([learner])[learner.id]
-    fingerprint = _fingerprint(learner, artefact_id, occurred_at)
-    known = Share.objects.for_organization(learner.member_of).filter(client_id=client_id).first()
-    if client_id and known:
-        if bytes(known.fingerprint or b"") != fingerprint:
+    sent = Share(
+        organization_id=learner.member_of,
+        learner=learner,
+        artefact_id=artefact_id,
+        client_id=client_id,
+        fingerprint=fingerprint(learner, artefact_id, occurred_at) if client_id else None,
+        occurred_at=occurred_at or clock.now(),
+    )
+    if client_id:
+        known = Share.objects.for_organization(learner.member_of).fingerprints([client_id])
+        if known == {client_id: sent.fingerprint}:
+            return standing.shares
+        if known:
             raise _known_with_other_content()
-        return standing.shares
-    if Share.objects.filter(learner=learner, artefact_id=artefact_id).exists():
+    sent.is_repeat = Share.objects.counted().filter(learner=learner, artefact_id=artefact_id).exists()
+    if sent.is_repeat and not client_id:
         return standing.shares
     try:
         with transaction.atomic():
-            noted = Share.objects.create(
-                organization_id=learner.member_of,
-                learner=learner,
-                artefact_id=artefact_id,
-                client_id=client_id,
-                fingerprint=fingerprint if client_id else None,
-                occurred_at=occurred_at or clock.now(),
-            )
+            sent.save(force_insert=True)
     except IntegrityError as exc:
         raise _known_with_other_content() from exc
+    if sent.is_repeat:
+        return standing.shares
     awarder = Awarder.of({learner.id: standing}, awarding=decisions(learner.member_of)[Feature.GAMIFICATION].on)
-    badges = write_awards(awarder.shared(learner, noted), actor=actor)
+    badges = write_awards(awarder.shared(learner, sent), actor=actor)
     awarder.store(standing)
     standing.save(update_fields=["shares", "badges_due"])
     announce([badge_milestone(badge) for badge in badges])
     return standing.shares
 
 
-def _fingerprint(learner: User, artefact_id: str, occurred_at: datetime | None) -> bytes:
+def fingerprint(learner: User, artefact_id: str, occurred_at: datetime | None) -> bytes:
+    """SHA-256 of what was sent."""
     content = [str(learner.id), artefact_id, occurred_at.isoformat() if occurred_at else None]
     return hashlib.sha256(json.dumps(content).encode()).digest()
 

@@ -4,6 +4,7 @@ Attempts and shares are history and are only added to. The other rows say where 
 has to be computed from history; all of them are written under the lock on her `LearnerStanding`.
 """
 
+from collections.abc import Collection
 from decimal import Decimal
 from typing import Self
 from uuid import UUID
@@ -20,7 +21,16 @@ from certificates.models import Certificate, Source
 from gamification.levels import THRESHOLDS, Level, level_after
 
 
-class AttemptQuerySet(TenantQuerySet["Attempt"]):
+class SentQuerySet[M: models.Model](TenantQuerySet[M]):
+    """What clients sent, under ids of their own."""
+
+    def fingerprints(self, client_ids: "Collection[UUID]") -> "dict[UUID, bytes]":
+        """What was sent under those of the ids that are known."""
+        known = self.filter(client_id__in=client_ids).values_list("client_id", "fingerprint")
+        return {client_id: bytes(fingerprint) for client_id, fingerprint in known}
+
+
+class AttemptQuerySet(SentQuerySet["Attempt"]):
     def fast_runs(self, learner_ids: "list[UUID]", *, under_ms: int, count: int) -> "dict[UUID, int]":
         """How many of each learner's latest correct answers in a row took less; looks at ``count`` of each."""
         sql = """
@@ -39,6 +49,13 @@ class AttemptQuerySet(TenantQuerySet["Attempt"]):
         with connections[self.db].cursor() as cursor:
             cursor.execute(sql, [learner_ids, under_ms, count])
             return dict(cursor.fetchall())
+
+    def hold_items(self, item_ids: "Collection[UUID]") -> "set[UUID]":
+        """Those that are still there; they can be changed, but not deleted, until the transaction ends."""
+        sql = "SELECT id FROM items WHERE id = ANY(%s) ORDER BY id FOR KEY SHARE"
+        with connections[self.db].cursor() as cursor:
+            cursor.execute(sql, [list(item_ids)])
+            return {item_id for (item_id,) in cursor.fetchall()}
 
 
 class Attempt(models.Model):
@@ -268,6 +285,12 @@ class Completion(models.Model):
         return f"{self.learner_id} completed {self.track_id} ({self.cycle})"
 
 
+class ShareQuerySet(SentQuerySet["Share"]):
+    def counted(self) -> Self:
+        """Different artefacts, each the first time that it was shared."""
+        return self.filter(is_repeat=False)
+
+
 class Share(models.Model):
     """A learner shared an artefact with her team; each artefact counts once."""
 
@@ -279,14 +302,18 @@ class Share(models.Model):
     fingerprint = models.BinaryField(max_length=32, null=True)
     occurred_at = models.DateTimeField()
     recorded_at = models.DateTimeField(default=clock.now)
+    # She had shared the artefact before: kept for its client id, and counts for nothing.
+    is_repeat = models.BooleanField(default=False, db_default=False)
 
-    objects = TenantQuerySet["Share"].as_manager()
+    objects = ShareQuerySet.as_manager()
 
     class Meta:
         db_table = "shares"
         ordering = ["recorded_at", "id"]
         constraints = [
-            models.UniqueConstraint(fields=["learner", "artefact_id"], name="shares_artefact_counts_once"),
+            models.UniqueConstraint(
+                fields=["learner", "artefact_id"], condition=Q(is_repeat=False), name="shares_artefact_counted_once"
+            ),
             models.UniqueConstraint(fields=["organization", "client_id"], name="shares_client_id_counts_once"),
         ]
 
