@@ -30,11 +30,6 @@ class Answer:
     def is_correct(self) -> bool:
         return self.credit == 1
 
-    @property
-    def certifies(self) -> bool:
-        """Whether it counts for completing the track."""
-        return self.is_correct and (self.track.takes_any_answer or self.source == Source.SYSTEM)
-
     def local_day(self, now: datetime) -> date:
         """The day in the learner's calendar."""
         return (self.occurred_at or now).astimezone(ZoneInfo(self.learner.timezone)).date()

@@ -1,69 +1,46 @@
 """Completing a track closes a cycle, and closing a cycle issues the certificate."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from uuid import UUID
 
 from django.db import transaction
 
 from audit.models import EventType
 from audit.recording import Event, record
-from cerply import clock
 from cerply.accounts.models import User
 from cerply.permissions import Actor
 from cerply.tracks.models import Track
 from certificates.issuing import Achievement, in_force, issue
 from certificates.models import Certificate, Source
-from gamification.awarding import Awarder, badge_milestone, tallies_of, write_awards
+from gamification.awarding import Awarder, badge_milestone, write_awards
 from gamification.models import Completion, LearnerLevel, LearnerStanding
 from notifications.milestones import Milestone, announce
 from notifications.models import NotificationType
 from ops.features import Feature, decisions
 
 
-@dataclass(frozen=True, slots=True)
-class Closing:
-    """A cycle that a learner has just completed."""
-
-    learner: User
-    track: Track
-    cycle: int
-    source: Source
-
-
-def close_cycles(
-    closings: Sequence[Closing], *, certifying: bool, actor: Actor
-) -> tuple[list[Completion], list[Certificate]]:
+def close_cycles(completions: Sequence[Completion], *, certifying: bool, actor: Actor) -> list[Certificate]:
     """Stores the completions, and issues the certificates of those who hold none; owed, where they are off."""
-    if not closings:
-        return [], []
     issued: list[Certificate] = []
     held: dict[tuple[UUID, UUID], Certificate] = {}
-    if certifying:
-        issued = issue(achievements(closings), actor=actor)
-        held = in_force((closing.learner.id, closing.track.id) for closing in closings)
-    completions = Completion.objects.bulk_create(
-        Completion(
-            organization_id=closing.learner.member_of,
-            learner=closing.learner,
-            track=closing.track,
-            cycle=closing.cycle,
-            source=closing.source,
-            certificate=held.get((closing.learner.id, closing.track.id)),
-            certificate_due=not certifying,
-        )
-        for closing in closings
-    )
-    return completions, issued
+    if certifying and completions:
+        issued, held = certify(completions, actor=actor)
+    for completion in completions:
+        completion.certificate = held.get((completion.learner_id, completion.track_id))
+        completion.certificate_due = not certifying
+    Completion.objects.bulk_create(completions)
+    return issued
 
 
-def achievements(closings: Iterable[Closing]) -> list[Achievement]:
-    """One for each learner and track: the first of her cycles that closed."""
-    first: dict[tuple[UUID, UUID], Achievement] = {}
-    for closing in closings:
-        pair = (closing.learner.id, closing.track.id)
-        first.setdefault(pair, Achievement(closing.learner, closing.track, closing.source))
-    return list(first.values())
+def certify(
+    completions: Sequence[Completion], *, actor: Actor
+) -> tuple[list[Certificate], dict[tuple[UUID, UUID], Certificate]]:
+    """Issues what the completions have earned; the new certificates, and by learner and track the ones in force."""
+    first: dict[tuple[UUID, UUID], Completion] = {}
+    for completion in completions:
+        first.setdefault((completion.learner_id, completion.track_id), completion)
+    achievements = [Achievement(done.learner, done.track, Source(done.source)) for done in first.values()]
+    return issue(achievements, actor=actor), in_force(first)
 
 
 def certificate_milestone(certificate: Certificate) -> Milestone:
@@ -88,11 +65,10 @@ def complete_outside(learner: User, track: Track, *, actor: Actor) -> Completion
     level, _ = LearnerLevel.objects.get_or_create(
         learner=learner, track=track, defaults={"organization_id": learner.member_of}
     )
-    closing = Closing(learner, track, level.cycle, Source.OUTSIDE)
-    [completion], issued = close_cycles([closing], certifying=on[Feature.CERTIFICATES], actor=actor)
-    if level.cycle == 1:
-        standing.tracks_completed += 1
-        standing.save(update_fields=["tracks_completed"])
+    completion = Completion(
+        organization_id=learner.member_of, learner=learner, track=track, cycle=level.cycle, source=Source.OUTSIDE
+    )
+    issued = close_cycles([completion], certifying=on[Feature.CERTIFICATES], actor=actor)
     level.cycle += 1
     level.save(update_fields=["cycle"])
     record(
@@ -105,9 +81,9 @@ def complete_outside(learner: User, track: Track, *, actor: Actor) -> Completion
         ),
         actor=actor,
     )
-    awarder = Awarder([learner.id], awarding=on[Feature.GAMIFICATION])
-    tally = tallies_of({learner.id: standing}, awarder.rules, {})[learner.id]
-    awards = awarder.check(learner, tally, clock.now(), {"completionId": str(completion.id), "trackId": str(track.id)})
-    badges = write_awards(awards, actor=actor)
+    awarder = Awarder.of({learner.id: standing}, awarding=on[Feature.GAMIFICATION])
+    badges = write_awards(awarder.completed(learner, completion), actor=actor)
+    awarder.store(standing)
+    standing.save(update_fields=["tracks_completed", "badges_due"])
     announce([*map(certificate_milestone, issued), *map(badge_milestone, badges)])
     return completion

@@ -13,13 +13,12 @@ from django.db.models import Count
 
 from cerply import clock
 from cerply.accounts.models import User
-from cerply.tracks.models import Item, Track
+from cerply.tracks.models import CertifiesFrom, Item, Track
 from certificates.models import Source
 from gamification.answers import Answer
-from gamification.awarding import Award, Awarder, tallies_of
-from gamification.completing import Closing
+from gamification.awarding import Award, Awarder
 from gamification.levels import Level, level_of
-from gamification.models import Attempt, LearnerDay, LearnerItem, LearnerLevel, LearnerStanding
+from gamification.models import Attempt, Completion, LearnerDay, LearnerItem, LearnerLevel, LearnerStanding
 
 type Pair = tuple[UUID, UUID]
 
@@ -54,8 +53,13 @@ class Fold:
         track_ids = {answer.track.id for answer in answers}
         self.levels = self._read_levels(answers, learner_ids, track_ids)
         self.active: dict[UUID, set[UUID]] = defaultdict(set)
-        for track_id, item_id in Item.objects.active().filter(track_id__in=track_ids).values_list("track_id", "id"):
+        self.takes_any_answer: set[UUID] = set()
+        # Read again under the lock: who waited for it goes by what has been committed meanwhile.
+        items = Item.objects.active().filter(track_id__in=track_ids)
+        for track_id, item_id, certifies_from in items.values_list("track_id", "id", "track__certifies_from"):
             self.active[track_id].add(item_id)
+            if certifies_from == CertifiesFrom.ANY:
+                self.takes_any_answer.add(track_id)
         self.cycles = self._read_cycles(learner_ids, track_ids)
         touched = LearnerItem.objects.filter(
             learner_id__in=learner_ids, item_id__in={answer.item.id for answer in answers}
@@ -65,14 +69,14 @@ class Fold:
         for answer in answers:
             days[answer.learner.id].add(answer.local_day(self.now))
         self.days = days
-        self.awarder = Awarder(learner_ids, awarding=awarding)
-        self.tallies = tallies_of(standings, self.awarder.rules, days)
+        self.awarder = Awarder.of(standings, days, awarding=awarding)
+        self.tallies = self.awarder.tallies
         for (learner_id, track_id), level in self.levels.items():
             self.tallies[learner_id].levels[track_id] = Level(level.level)
         self.attempts: list[Attempt] = []
         self.changed_items: dict[Pair, LearnerItem] = {}
         self.level_changes: list[LevelChange] = []
-        self.closings: list[Closing] = []
+        self.completions: list[Completion] = []
         self.awards: list[Award] = []
 
     def _read_levels(
@@ -110,10 +114,9 @@ class Fold:
         self.attempts.append(attempt)
         tally.observe(correct=answer.is_correct, response_ms=answer.response_ms, day=attempt.local_day)
         self._raise_level(answer, attempt)
-        if answer.certifies and answer.item.id in self.active[answer.track.id]:
+        self.awards += self.awarder.answered(answer.learner, attempt, answer.track.id)
+        if answer.is_correct and answer.item.id in self.active[answer.track.id]:
             self._complete(answer)
-        evidence = {"attemptId": str(attempt.id), "trackId": str(answer.track.id)}
-        self.awards += self.awarder.check(answer.learner, tally, self.now, evidence)
 
     def _attempt(self, answer: Answer, sequence: int) -> Attempt:
         return Attempt(
@@ -143,7 +146,10 @@ class Fold:
             self.level_changes.append(change)
 
     def _complete(self, answer: Answer) -> None:
-        """Counts the item for the open cycle, and closes it when none is missing."""
+        """Counts the item for the open cycle, and closes it when none is missing.
+
+        The item is kept whether or not such answers count: the track may come to take any before the cycle is closed.
+        """
         level = self.levels[answer.learner.id, answer.track.id]
         cycle = self.cycles[answer.learner.id, answer.track.id]
         key = (answer.learner.id, answer.item.id)
@@ -158,10 +164,17 @@ class Fold:
             cycle.by_system += after == Source.SYSTEM
         needed = len(self.active[answer.track.id])
         by_system = cycle.by_system >= needed
-        if by_system or (cycle.answered >= needed and answer.track.takes_any_answer):
-            source = Source.SYSTEM if by_system else Source.SELF
-            self.closings.append(Closing(answer.learner, answer.track, level.cycle, source))
-            self.tallies[answer.learner.id].tracks_completed += level.cycle == 1
+        if by_system or (cycle.answered >= needed and answer.track.id in self.takes_any_answer):
+            completion = Completion(
+                organization_id=answer.learner.member_of,
+                learner=answer.learner,
+                track=answer.track,
+                cycle=level.cycle,
+                source=Source.SYSTEM if by_system else Source.SELF,
+                completed_at=self.now,
+            )
+            self.completions.append(completion)
+            self.awards += self.awarder.completed(answer.learner, completion)
             level.cycle += 1
             self.cycles[answer.learner.id, answer.track.id] = Cycle()
 
@@ -185,8 +198,8 @@ class Fold:
             [LearnerDay(learner_id=learner_id, day=day) for learner_id, days in self.days.items() for day in days],
             ignore_conflicts=True,
         )
-        for learner_id, standing in self.standings.items():
-            self.tallies[learner_id].store(standing)
+        for standing in self.standings.values():
+            self.awarder.store(standing)
         LearnerStanding.objects.bulk_create(
             self.standings.values(),
             update_conflicts=True,
@@ -198,5 +211,6 @@ class Fold:
                 "shares",
                 "tracks_completed",
                 "speed_runs",
+                "badges_due",
             ],
         )

@@ -25,6 +25,10 @@ from notifications.models import NotificationType
 from ops.features import Feature, decisions
 
 
+class ItemsGone(Exception):
+    """An item was deleted since it was looked up."""
+
+
 @dataclass(slots=True)
 class Recorded:
     """What came of it. The lists are empty for what is switched off."""
@@ -40,7 +44,7 @@ class Recorded:
 def record(answers: Sequence[Answer], *, actor: Actor) -> Recorded:
     """Records answers of learners of one organization, in their order, and all that follows from them.
 
-    Raises `Conflict` when a client's id is known with other content; then nothing is recorded.
+    Raises `Conflict` when a client's id is known with other content, and `ItemsGone`; then nothing is recorded.
     """
     learners = {answer.learner.id: answer.learner for answer in answers}
     organization_id = _organization_of(answers)
@@ -49,6 +53,9 @@ def record(answers: Sequence[Answer], *, actor: Actor) -> Recorded:
     outcome = Recorded(recorded=len(fresh), duplicates=len(answers) - len(fresh))
     if not fresh:
         return outcome
+    item_ids = {answer.item.id for answer in fresh}
+    if Attempt.objects.hold_items(item_ids) != item_ids:
+        raise ItemsGone
     on = {feature: decision.on for feature, decision in decisions(organization_id).items()}
     fold = Fold(fresh, standings, awarding=on[Feature.GAMIFICATION])
     for answer in fresh:
@@ -60,7 +67,7 @@ def record(answers: Sequence[Answer], *, actor: Actor) -> Recorded:
         if "attempts_client_id_counts_once" in str(exc):
             raise _known_with_other_content() from exc
         raise
-    _, outcome.certificates = close_cycles(fold.closings, certifying=on[Feature.CERTIFICATES], actor=actor)
+    outcome.certificates = close_cycles(fold.completions, certifying=on[Feature.CERTIFICATES], actor=actor)
     badges = write_awards(fold.awards, actor=actor)
     record_many([_level_changed(change) for change in fold.level_changes], actor=actor)
     if on[Feature.GAMIFICATION]:
@@ -87,8 +94,7 @@ def _without_duplicates(answers: Sequence[Answer], organization_id: UUID) -> lis
     client_ids = [answer.client_id for answer in answers if answer.client_id]
     if not client_ids:
         return list(answers)
-    known = Attempt.objects.for_organization(organization_id).filter(client_id__in=client_ids)
-    seen = {client_id: bytes(mark or b"") for client_id, mark in known.values_list("client_id", "fingerprint")}
+    seen = Attempt.objects.for_organization(organization_id).fingerprints(client_ids)
     fresh = []
     for answer in answers:
         if answer.client_id is None:

@@ -19,6 +19,8 @@ from cerply.permissions import Caller
 from cerply.tracks.models import Item, Track
 from certificates.models import Source
 from gamification.answers import Answer
+from gamification.models import Attempt, Share
+from gamification.sharing import fingerprint
 
 AHEAD = timedelta(minutes=5)
 BACK = timedelta(hours=24)
@@ -34,36 +36,53 @@ def resolve_answers(rows: Sequence[Row], caller: Caller) -> tuple[list[Answer], 
     now = clock.now()
     answers: list[Answer] = []
     problems: dict[int, Problems] = {}
+    strays: dict[int, tuple[Answer, Problems]] = {}
     for index, row in enumerate(rows):
         learner, problem = learners.of(row)
         track, item, more = material.of(row)
-        problem |= more
         own = learner is not None and learner.id == caller.user_id
-        problem |= moment_problems(row.get("occurredAt"), own=own, now=now)
-        if problem or learner is None or track is None or item is None:
-            problems[index] = problem
+        stray = moment_problems(row.get("occurredAt"), own=own, now=now)
+        if learner is None or track is None or item is None:
+            problems[index] = problem | more | stray
             continue
-        answers.append(
-            Answer(
-                learner=learner,
-                track=track,
-                item=item,
-                credit=_credit(row),
-                source=Source.SELF if own else Source.SYSTEM,
-                response_ms=row.get("responseMs"),
-                occurred_at=row.get("occurredAt"),
-                client_id=row.get("id"),
-            )
+        answer = Answer(
+            learner=learner,
+            track=track,
+            item=item,
+            credit=_credit(row),
+            source=Source.SELF if own else Source.SYSTEM,
+            response_ms=row.get("responseMs"),
+            occurred_at=row.get("occurredAt"),
+            client_id=row.get("id"),
         )
-    return answers, problems
+        answers.append(answer)
+        if stray:
+            strays[index] = (answer, stray)
+    return answers, problems | _unknown(strays, caller)
 
 
-def resolve_learner(row: Row, caller: Caller) -> User:
-    """The learner that a single body names; `Invalid` where there is none."""
+def _unknown(strays: Mapping[int, tuple[Answer, Problems]], caller: Caller) -> dict[int, Problems]:
+    """Those that are not the repetition of something recorded in time: such a one is a duplicate, however late."""
+    client_ids = [answer.client_id for answer, _ in strays.values() if answer.client_id]
+    known = Attempt.objects.in_reach_of(caller).fingerprints(client_ids) if client_ids else {}
+    return {
+        index: problem
+        for index, (answer, problem) in strays.items()
+        if answer.client_id is None or known.get(answer.client_id) != answer.fingerprint
+    }
+
+
+def resolve_sharer(row: Row, caller: Caller) -> User:
+    """The learner whose share it is; `Invalid` where there is none, or the share lies too far from now."""
     learner, problems = People([row], caller).of(row)
-    problems |= moment_problems(row.get("occurredAt"), own=caller.user_id == (learner and learner.id), now=clock.now())
-    if problems or learner is None:
-        raise Invalid(problems)
+    occurred_at, client_id = row.get("occurredAt"), row.get("id")
+    stray = moment_problems(occurred_at, own=caller.user_id == (learner and learner.id), now=clock.now())
+    if stray and learner and client_id:
+        known = Share.objects.in_reach_of(caller).fingerprints([client_id])
+        if known == {client_id: fingerprint(learner, row["artefactId"], occurred_at)}:
+            return learner
+    if problems or stray or learner is None:
+        raise Invalid(problems | stray)
     return learner
 
 

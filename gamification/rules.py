@@ -13,6 +13,8 @@ from gamification.levels import Level, is_at_least
 from gamification.models import BadgeRule, LearnerStanding, RuleKind
 
 ONE_DAY = timedelta(days=1)
+# The other kinds are met by a share and by a completion, which are what is kept as evidence then.
+MET_BY_ANSWERS = frozenset(RuleKind) - {RuleKind.SHARES, RuleKind.TRACKS_COMPLETED}
 
 
 @dataclass
@@ -84,6 +86,12 @@ class Tally:
 
     def is_met(self, rule: BadgeRule) -> bool:
         return self.current(rule) >= rule.target
+
+    def was_met(self, rule: BadgeRule) -> bool:
+        """Before anything is observed: whether what is known already meets it, on whatever day."""
+        if rule.kind == RuleKind.DAILY_STREAK:
+            return longest_run(self.days) >= rule.target
+        return self.is_met(rule)
 
 
 def run_of_days(days: set[date], day: date, target: int) -> int:

@@ -11,7 +11,7 @@ from cerply import clock
 from cerply.accounts.models import User
 from cerply.errors import Conflict
 from cerply.permissions import Actor
-from gamification.awarding import Awarder, badge_milestone, tallies_of, write_awards
+from gamification.awarding import Awarder, badge_milestone, write_awards
 from gamification.models import LearnerStanding, Share
 from notifications.milestones import announce
 from ops.features import Feature, decisions
@@ -26,37 +26,40 @@ def share(
     The same artefact, and the same client id, count once; the same client id with other content is a `Conflict`.
     """
     standing = LearnerStanding.objects.lock([learner])[learner.id]
-    fingerprint = _fingerprint(learner, artefact_id, occurred_at)
-    known = Share.objects.for_organization(learner.member_of).filter(client_id=client_id).first()
-    if client_id and known:
-        if bytes(known.fingerprint or b"") != fingerprint:
+    sent = Share(
+        organization_id=learner.member_of,
+        learner=learner,
+        artefact_id=artefact_id,
+        client_id=client_id,
+        fingerprint=fingerprint(learner, artefact_id, occurred_at) if client_id else None,
+        occurred_at=occurred_at or clock.now(),
+    )
+    if client_id:
+        known = Share.objects.for_organization(learner.member_of).fingerprints([client_id])
+        if known == {client_id: sent.fingerprint}:
+            return standing.shares
+        if known:
             raise _known_with_other_content()
-        return standing.shares
-    if Share.objects.filter(learner=learner, artefact_id=artefact_id).exists():
+    sent.is_repeat = Share.objects.counted().filter(learner=learner, artefact_id=artefact_id).exists()
+    if sent.is_repeat and not client_id:
         return standing.shares
     try:
         with transaction.atomic():
-            noted = Share.objects.create(
-                organization_id=learner.member_of,
-                learner=learner,
-                artefact_id=artefact_id,
-                client_id=client_id,
-                fingerprint=fingerprint if client_id else None,
-                occurred_at=occurred_at or clock.now(),
-            )
+            sent.save(force_insert=True)
     except IntegrityError as exc:
         raise _known_with_other_content() from exc
-    standing.shares += 1
-    standing.save(update_fields=["shares"])
-    awarder = Awarder([learner.id], awarding=decisions(learner.member_of)[Feature.GAMIFICATION].on)
-    tally = tallies_of({learner.id: standing}, awarder.rules, {})[learner.id]
-    evidence = {"shareId": str(noted.id), "artefactId": artefact_id}
-    badges = write_awards(awarder.check(learner, tally, clock.now(), evidence), actor=actor)
+    if sent.is_repeat:
+        return standing.shares
+    awarder = Awarder.of({learner.id: standing}, awarding=decisions(learner.member_of)[Feature.GAMIFICATION].on)
+    badges = write_awards(awarder.shared(learner, sent), actor=actor)
+    awarder.store(standing)
+    standing.save(update_fields=["shares", "badges_due"])
     announce([badge_milestone(badge) for badge in badges])
     return standing.shares
 
 
-def _fingerprint(learner: User, artefact_id: str, occurred_at: datetime | None) -> bytes:
+def fingerprint(learner: User, artefact_id: str, occurred_at: datetime | None) -> bytes:
+    """SHA-256 of what was sent."""
     content = [str(learner.id), artefact_id, occurred_at.isoformat() if occurred_at else None]
     return hashlib.sha256(json.dumps(content).encode()).digest()
 

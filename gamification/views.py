@@ -17,11 +17,12 @@ from cerply.openapi import PAGE_PARAMETERS
 from cerply.permissions import Role
 from cerply.tracks.models import Track
 from gamification import representation, serializers
+from gamification.answers import Answer
 from gamification.completing import complete_outside
 from gamification.explaining import explain
 from gamification.models import Badge, LearnerBadge, LearnerLevel
-from gamification.progress import record
-from gamification.resolving import resolve_answers, resolve_learner
+from gamification.progress import ItemsGone, record
+from gamification.resolving import resolve_answers, resolve_sharer
 from gamification.sharing import share
 from ops.api import ApiView
 from ops.features import Feature
@@ -70,12 +71,21 @@ class AttemptsView(RecordingView):
             rows = self.valid(serializers.AttemptBatchInput)["attempts"]
         else:
             rows = [self.valid(serializers.AttemptInput)]
+        answers = self.resolved(rows, is_batch)
+        try:
+            outcome = record(answers, actor=self.caller.actor)
+        except ItemsGone:
+            # It has been deleted meanwhile, and is as unknown as if it had been gone from the start.
+            self.resolved(rows, is_batch)
+            raise
+        return Response(representation.recorded(outcome), status=201)
+
+    def resolved(self, rows: list[dict[str, Any]], is_batch: bool) -> list[Answer]:
         answers, problems = resolve_answers(rows, self.caller)
         if problems:
-            by_index = {str(index): problem for index, problem in problems.items()}
+            by_index = {str(index): problem for index, problem in sorted(problems.items())}
             raise Invalid({"attempts": by_index} if is_batch else problems[0])
-        recorded = record(answers, actor=self.caller.actor)
-        return Response(representation.recorded(recorded), status=201)
+        return answers
 
 
 class SharesView(RecordingView):
@@ -87,7 +97,7 @@ class SharesView(RecordingView):
     )
     def post(self, request: Request) -> Response:
         values = self.valid(serializers.ShareInput)
-        learner = resolve_learner(values, self.caller)
+        learner = resolve_sharer(values, self.caller)
         shares = share(
             learner,
             values["artefactId"],

@@ -17,7 +17,7 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget
 from cerply.console import Question, ReadOnlyAdmin, ReasonForm, actor_of, ask, change_url
 from ops import features
 from ops.features import Feature
-from ops.models import FeatureCatchUp, FeatureEnrolment, FeatureRollout, JobRun, WorkerHeartbeat
+from ops.models import FeatureEnrolment, FeatureRollout, JobRun, WorkerHeartbeat
 
 for unused in (Failure, OrmQ, Schedule, Success):
     admin.site.unregister(unused)
@@ -107,12 +107,6 @@ class FeatureRolloutAdmin(ReadOnlyAdmin):
         rows = apps.get_model("accounts", "Organization")._default_manager.filter(id__in=organizations[:50])
         names = ", ".join(row.name for row in rows)
         return f"{len(organizations)}: {names}" if names else "nobody"
-
-
-@admin.register(FeatureCatchUp)
-class FeatureCatchUpAdmin(ReadOnlyAdmin):
-    list_display = ["feature", "organization_id", "requested_at", "finished_at"]
-    list_filter = [("feature", ChoicesDropdownFilter)]
 
 
 @admin.register(JobRun)

@@ -1,4 +1,4 @@
-"""Features: which are on for whom and why, and what switching them leaves to be caught up."""
+"""Features: which are on for whom and why, and switching them."""
 
 import hashlib
 from collections.abc import Collection, Sequence
@@ -15,7 +15,7 @@ from audit.recording import Event, record, record_many
 from cerply import clock
 from cerply.errors import Conflict
 from cerply.permissions import Actor
-from ops.models import Feature, FeatureCatchUp, FeatureEnrolment, FeatureRollout
+from ops.models import Feature, FeatureEnrolment, FeatureRollout
 
 __all__ = [
     "Decision",
@@ -27,7 +27,6 @@ __all__ = [
     "enrol",
     "is_on",
     "notice_changes",
-    "pending_catch_ups",
     "preview_rollout",
     "set_pilot",
     "set_rollout",
@@ -130,19 +129,18 @@ def enrol(organization_id: UUID) -> None:
                 continue
             _fill_share(rollout, first=organization_id)
             enrolment.refresh_from_db()
-            # It has missed nothing yet, so it has nothing to catch up on.
+            # What it begins with has not been switched.
             enrolment.effective = _decided([feature], organization_id)[feature].on
             enrolment.save(update_fields=["effective"])
             _notice(rollout, actor=Actor.system("rollout"), reason="The rollout takes its share.")
 
 
 def withdraw(organization_id: UUID) -> None:
-    """The organization is closed or deleted: it counts in no share any more, and nothing is owed to it."""
+    """The organization is closed or deleted: it counts in no share any more."""
     with transaction.atomic():
         for feature in Feature:
             rollout = _locked(feature)
             FeatureEnrolment.objects.filter(feature=feature, organization_id=organization_id).delete()
-            FeatureCatchUp.objects.pending().filter(feature=feature, organization_id=organization_id).delete()
             _fill_share(rollout)
             _notice(rollout, actor=Actor.system("rollout"), reason="The rollout takes its share.")
 
@@ -268,12 +266,6 @@ def notice_changes() -> str:
     return f"Noticed {changed} switched features."
 
 
-def pending_catch_ups(feature: Feature) -> list[FeatureCatchUp]:
-    """What is owed to organizations in which the feature is on, the oldest debt first."""
-    pending = FeatureCatchUp.objects.pending().filter(feature=feature)
-    return [owed for owed in pending if is_on(feature, owed.organization_id)]
-
-
 # -- steps; the caller holds the lock of the rollout --
 
 
@@ -312,7 +304,7 @@ def _fill_share(rollout: FeatureRollout, first: UUID | None = None) -> None:
 
 
 def _notice(rollout: FeatureRollout, *, actor: Actor, reason: str, told: Collection[UUID] = ()) -> int:
-    """Remembers, audits and has caught up on what differs from the last time; ``told`` are audited already."""
+    """Remembers and audits what differs from the last time; ``told`` are audited already."""
     feature = Feature(rollout.feature)
     changed = list(
         FeatureEnrolment.objects.switched_since(
@@ -322,15 +314,6 @@ def _notice(rollout: FeatureRollout, *, actor: Actor, reason: str, told: Collect
     for effective in (True, False):
         ids = [enrolment.id for enrolment in changed if enrolment.effective is not effective]
         FeatureEnrolment.objects.filter(id__in=ids).update(effective=effective)
-    on = [enrolment.organization_id for enrolment in changed if not enrolment.effective]
-    moment = clock.now()
-    FeatureCatchUp.objects.pending().filter(feature=feature, organization_id__in=on).update(
-        requested_at=moment, cursor=None
-    )
-    FeatureCatchUp.objects.bulk_create(
-        [FeatureCatchUp(feature=feature, organization_id=key, requested_at=moment) for key in on],
-        ignore_conflicts=True,
-    )
     events = [
         _switched(enrolment.organization_id, _decision(rollout, enrolment), reason, {"feature": feature})
         for enrolment in changed

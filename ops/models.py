@@ -1,7 +1,7 @@
 """What the running of the service needs to remember."""
 
 from datetime import datetime, timedelta
-from typing import Any, Self
+from typing import Self
 
 from django.db import models
 from django.db.models import Case, F, Q, Value, When
@@ -93,54 +93,6 @@ class FeatureEnrolment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.feature} in {self.organization_id}"
-
-
-class FeatureCatchUpQuerySet(models.QuerySet["FeatureCatchUp"]):
-    def pending(self) -> Self:
-        return self.filter(finished_at=None).order_by("requested_at", "id")
-
-
-class FeatureCatchUp(models.Model):
-    """A feature was switched on: what was earned while it was off is still owed to this organization."""
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    feature = models.CharField(max_length=40, choices=Feature)
-    organization_id = models.UUIDField()
-    requested_at = models.DateTimeField(default=clock.now)
-    # How far the work has come, in whatever form the job that does it likes.
-    cursor = models.JSONField(null=True, blank=True)
-    finished_at = models.DateTimeField(null=True, blank=True)
-
-    objects = FeatureCatchUpQuerySet.as_manager()
-
-    class Meta:
-        db_table = "feature_catch_ups"
-        ordering = ["-id"]
-        verbose_name = "catch-up"
-        constraints = [
-            # Also the index of what is pending.
-            models.UniqueConstraint(
-                fields=["feature", "organization_id"],
-                condition=Q(finished_at=None),
-                name="feature_catch_ups_one_pending",
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.feature} in {self.organization_id}"
-
-    def advance(self, cursor: Any) -> bool:
-        """Remembers how far it is. False when it was asked for anew meanwhile: then start over from `pending`."""
-        self.cursor = cursor
-        return self._update(cursor=cursor)
-
-    def finish(self) -> bool:
-        """Nothing is owed any more. False when it was asked for anew meanwhile."""
-        return self._update(finished_at=clock.now())
-
-    def _update(self, **changes: Any) -> bool:
-        asked = FeatureCatchUp.objects.filter(id=self.id, requested_at=self.requested_at, finished_at=None)
-        return bool(asked.update(**changes))
 
 
 class IdempotencyKeyQuerySet(models.QuerySet["IdempotencyKey"]):

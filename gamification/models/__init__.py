@@ -1,4 +1,4 @@
-from gamification.models.badges import Badge, BadgeRule, LearnerBadge, RuleKind
+from gamification.models.badges import LARGEST_COUNT, Badge, BadgeRule, LearnerBadge, RuleKind
 from gamification.models.progress import (
     Attempt,
     Completion,
@@ -10,6 +10,7 @@ from gamification.models.progress import (
 )
 
 __all__ = [
+    "LARGEST_COUNT",
     "Attempt",
     "Badge",
     "BadgeRule",

@@ -4,6 +4,7 @@ Attempts and shares are history and are only added to. The other rows say where 
 has to be computed from history; all of them are written under the lock on her `LearnerStanding`.
 """
 
+from collections.abc import Collection
 from decimal import Decimal
 from typing import Self
 from uuid import UUID
@@ -20,7 +21,16 @@ from certificates.models import Certificate, Source
 from gamification.levels import THRESHOLDS, Level, level_after
 
 
-class AttemptQuerySet(TenantQuerySet["Attempt"]):
+class SentQuerySet[M: models.Model](TenantQuerySet[M]):
+    """What clients sent, under ids of their own."""
+
+    def fingerprints(self, client_ids: "Collection[UUID]") -> "dict[UUID, bytes]":
+        """What was sent under those of the ids that are known."""
+        known = self.filter(client_id__in=client_ids).values_list("client_id", "fingerprint")
+        return {client_id: bytes(fingerprint) for client_id, fingerprint in known}
+
+
+class AttemptQuerySet(SentQuerySet["Attempt"]):
     def fast_runs(self, learner_ids: "list[UUID]", *, under_ms: int, count: int) -> "dict[UUID, int]":
         """How many of each learner's latest correct answers in a row took less; looks at ``count`` of each."""
         sql = """
@@ -39,6 +49,13 @@ class AttemptQuerySet(TenantQuerySet["Attempt"]):
         with connections[self.db].cursor() as cursor:
             cursor.execute(sql, [learner_ids, under_ms, count])
             return dict(cursor.fetchall())
+
+    def hold_items(self, item_ids: "Collection[UUID]") -> "set[UUID]":
+        """Those that are still there; they can be changed, but not deleted, until the transaction ends."""
+        sql = "SELECT id FROM items WHERE id = ANY(%s) ORDER BY id FOR KEY SHARE"
+        with connections[self.db].cursor() as cursor:
+            cursor.execute(sql, [list(item_ids)])
+            return {item_id for (item_id,) in cursor.fetchall()}
 
 
 class Attempt(models.Model):
@@ -102,6 +119,15 @@ class StandingQuerySet(TenantQuerySet["LearnerStanding"]):
         locked = self.filter(learner__in=learners).order_by("learner_id").select_for_update(of=("self",))
         return {standing.learner_id: standing for standing in locked}
 
+    def claim(self, learner_id: "UUID") -> "LearnerStanding | None":
+        """Her row, locked until the transaction ends; None while somebody else is at work on it."""
+        free = self.filter(learner=learner_id).select_for_update(of=("self",), skip_locked=True)
+        return free.select_related("learner").first()
+
+    def owed_badges(self) -> Self:
+        """Did something while badges were off."""
+        return self.filter(badges_due=True)
+
 
 class LearnerStanding(models.Model):
     """A learner's counters across all tracks. Locking this row serializes everything that she earns."""
@@ -115,11 +141,18 @@ class LearnerStanding(models.Model):
     tracks_completed = models.IntegerField(default=0)
     # How many of the latest correct answers in a row took less than so many milliseconds: {"5000": 7}.
     speed_runs = models.JSONField(default=dict)
+    # Something was recorded while badges were off. The database's own default is for rows from before this column:
+    # nobody knows what they are owed, so they are looked at once.
+    badges_due = models.BooleanField(default=False, db_default=True)
 
     objects = StandingQuerySet.as_manager()
 
     class Meta:
         db_table = "learner_standings"
+        indexes = [
+            # What is owed where badges are on.
+            models.Index(fields=["organization", "learner"], condition=Q(badges_due=True), name="standings_owed"),
+        ]
 
     def __str__(self) -> str:
         return str(self.learner_id)
@@ -252,6 +285,12 @@ class Completion(models.Model):
         return f"{self.learner_id} completed {self.track_id} ({self.cycle})"
 
 
+class ShareQuerySet(SentQuerySet["Share"]):
+    def counted(self) -> Self:
+        """Different artefacts, each the first time that it was shared."""
+        return self.filter(is_repeat=False)
+
+
 class Share(models.Model):
     """A learner shared an artefact with her team; each artefact counts once."""
 
@@ -263,14 +302,18 @@ class Share(models.Model):
     fingerprint = models.BinaryField(max_length=32, null=True)
     occurred_at = models.DateTimeField()
     recorded_at = models.DateTimeField(default=clock.now)
+    # She had shared the artefact before: kept for its client id, and counts for nothing.
+    is_repeat = models.BooleanField(default=False, db_default=False)
 
-    objects = TenantQuerySet["Share"].as_manager()
+    objects = ShareQuerySet.as_manager()
 
     class Meta:
         db_table = "shares"
         ordering = ["recorded_at", "id"]
         constraints = [
-            models.UniqueConstraint(fields=["learner", "artefact_id"], name="shares_artefact_counts_once"),
+            models.UniqueConstraint(
+                fields=["learner", "artefact_id"], condition=Q(is_repeat=False), name="shares_artefact_counted_once"
+            ),
             models.UniqueConstraint(fields=["organization", "client_id"], name="shares_client_id_counts_once"),
         ]
 

@@ -1,23 +1,28 @@
 """The seven badges, what earns them, and what does not."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.apps import apps
 from django.core.exceptions import ValidationError
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from audit import kpis
 from audit.models import AuditEvent
 from cerply import clock
 from cerply.accounts.models import User
 from cerply.tracks.models import Track
+from gamification.catchup import award_missing
+from gamification.explaining import explain
 from gamification.levels import Level
-from gamification.models import Badge, BadgeRule, LearnerBadge, RuleKind
+from gamification.models import Badge, BadgeRule, Completion, LearnerBadge, LearnerDay, RuleKind
 from gamification.progress import Recorded, record
 from gamification.revising import save_badge
 from gamification.seeding import seed_badges
+from gamification.sharing import share
 from notifications.models import ManagerNotification
 from tests.api.client import Api
 from tests.factories import ACTOR, Cast, complete, give_answers, make_answer, make_token, make_track
@@ -203,6 +208,61 @@ def test_a_new_speed_rule_looks_at_the_latest_answers(cast: Cast) -> None:
     badge = Badge(slug="lightning", name="Lightning", description="Very fast.", icon="⚡")
     save_badge(badge, BadgeRule(kind=RuleKind.SPEED, count=5, under_ms=1000), actor=ACTOR)
     assert "lightning" in slugs(give_answers(cast.learner, cast.track, 1, response_ms=900))
+
+
+def test_a_later_speed_rule_of_the_same_limit_may_ask_for_more(cast: Cast) -> None:
+    """What the first one began to count is long enough for the second."""
+    give_answers(cast.learner, cast.track, 30, response_ms=900)
+    for slug, count in (("quick", 5), ("quicker", 32)):
+        badge = Badge(slug=slug, name=slug, description="Fast.", icon="⚡")
+        save_badge(badge, BadgeRule(kind=RuleKind.SPEED, count=count, under_ms=1000), actor=ACTOR)
+        assert slug in slugs(give_answers(cast.learner, cast.track, 1, response_ms=900))
+
+
+def test_a_completion_is_the_evidence_whether_awarded_at_once_or_caught_up(cast: Cast) -> None:
+    def new_badge(slug: str) -> None:
+        badge = Badge(slug=slug, name=slug, description="One track.", icon="t")
+        save_badge(badge, BadgeRule(kind=RuleKind.TRACKS_COMPLETED, count=1), actor=ACTOR)
+
+    new_badge("live")
+    assert "live" in slugs(complete(cast.learner, cast.track))
+    new_badge("late")
+    award_missing(cast.learner, actor=ACTOR)
+    live, late = (LearnerBadge.objects.get(badge__slug=slug) for slug in ("live", "late"))
+    completion = Completion.objects.get()
+    assert (live.earned_at, live.evidence) == (late.earned_at, late.evidence)
+    assert (live.earned_at, live.evidence["completionId"]) == (completion.completed_at, str(completion.id))
+
+
+def test_a_share_is_no_evidence_of_a_streak(cast: Cast) -> None:
+    give_answers(cast.learner, cast.track, 5)
+    badge = Badge(slug="five", name="Five", description="In a row.", icon="5")
+    save_badge(badge, BadgeRule(kind=RuleKind.STREAK, count=5), actor=ACTOR)
+    share(cast.learner, "a", client_id=None, occurred_at=None, actor=ACTOR)
+    assert "five" not in earned(cast.learner)
+    assert "five" in slugs(give_answers(cast.learner, cast.track, 1))
+
+
+def test_progress_in_days_is_the_run_of_her_latest_day(api: Api, cast: Cast) -> None:
+    """It reads as many days as the rule asks for, however many there are."""
+    for days_ago in (40, 39, 38, 37, 4, 3):
+        on_day(cast.learner, cast.track, days_ago)
+    path = f"/learners/{cast.learner.id}/badges/consistent"
+    assert api.get(path, by=cast.learner).body["progress"] == {"current": 2, "target": 7}
+    long_ago = [LearnerDay(learner=cast.learner, day=date(2020, 1, 1) + timedelta(days=2 * n)) for n in range(500)]
+    LearnerDay.objects.bulk_create(long_ago)
+    with CaptureQueriesContext(connection) as queries:
+        explain(cast.learner, Badge.objects.get(slug="consistent"))
+    [read] = [query["sql"] for query in queries if "learner_days" in query["sql"]]
+    assert "LIMIT 7" in read
+
+
+def test_progress_of_a_new_speed_rule_looks_at_the_latest_answers(api: Api, cast: Cast) -> None:
+    give_answers(cast.learner, cast.track, 4, response_ms=900)
+    badge = Badge(slug="lightning", name="Lightning", description="Very fast.", icon="⚡")
+    save_badge(badge, BadgeRule(kind=RuleKind.SPEED, count=5, under_ms=1000), actor=ACTOR)
+    progress = api.get(f"/learners/{cast.learner.id}/badges/lightning", by=cast.learner).body["progress"]
+    assert progress == {"current": 4, "target": 5}
 
 
 @pytest.mark.parametrize(

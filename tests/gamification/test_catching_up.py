@@ -12,11 +12,19 @@ from audit import kpis
 from cerply.accounts.models import User
 from certificates.models import Certificate
 from gamification import catchup
-from gamification.models import Attempt, Badge, BadgeRule, Completion, LearnerBadge, LearnerLevel, RuleKind
+from gamification.models import (
+    Attempt,
+    Badge,
+    BadgeRule,
+    Completion,
+    LearnerBadge,
+    LearnerLevel,
+    LearnerStanding,
+    RuleKind,
+)
 from gamification.revising import save_badge
 from notifications.models import ManagerNotification
 from ops.features import Feature, set_toggle
-from ops.models import FeatureCatchUp
 from tests.api.client import Api
 from tests.factories import ACTOR, Cast, complete, give_answers, make_cast, make_user
 from tests.processes import run_python
@@ -110,7 +118,8 @@ def test_switching_on_catches_up_without_notifying(cast: Cast) -> None:
     assert earned(cast.colleague) == {"first-steps"}
     certificate = Certificate.objects.get()
     assert Completion.objects.get().certificate == certificate
-    assert not FeatureCatchUp.objects.pending().exists()
+    assert not LearnerStanding.objects.owed_badges().exists()
+    assert not Completion.objects.owed_a_certificate().exists()
     assert not ManagerNotification.objects.exists()
     catchup.resume()
     assert LearnerBadge.objects.count() == 4

@@ -8,6 +8,7 @@ import pytest
 from django.utils import timezone
 
 from audit.models import AuditEvent
+from cerply.tracks.editing import change_track
 from cerply.tracks.models import CertifiesFrom, Item
 from certificates.models import Certificate, Source
 from gamification.models import Completion, LearnerStanding
@@ -84,6 +85,26 @@ def test_a_strict_track_waits_for_the_system(cast: Cast) -> None:
     strict = make_track(cast.organization, certifies_from=CertifiesFrom.SYSTEM)
     assert complete(cast.learner, strict, source=Source.SELF).certificates == []
     assert len(complete(cast.learner, strict, source=Source.SYSTEM).certificates) == 1
+
+
+def test_own_answers_count_once_the_track_takes_any(cast: Cast) -> None:
+    """They were given while it took the systems' alone, in the cycle that is still open."""
+    track = make_track(cast.organization, items=2, certifies_from=CertifiesFrom.SYSTEM)
+    first, last = track.items.all()
+    assert record([make_answer(cast.learner, first)], actor=ACTOR).certificates == []
+    change_track(track.id, {"certifiesFrom": CertifiesFrom.ANY}, actor=ACTOR)
+    [certificate] = record([make_answer(cast.learner, last)], actor=ACTOR).certificates
+    assert certificate.source == Source.SELF
+
+
+def test_own_answers_count_no_more_once_the_track_takes_the_systems_alone(cast: Cast) -> None:
+    first, *others = cast.track.items.all()
+    record([make_answer(cast.learner, first)], actor=ACTOR)
+    change_track(cast.track.id, {"certifiesFrom": CertifiesFrom.SYSTEM}, actor=ACTOR)
+    rest = [make_answer(cast.learner, item, source=Source.SYSTEM) for item in others]
+    assert record(rest, actor=ACTOR).certificates == []
+    [certificate] = record([make_answer(cast.learner, first, source=Source.SYSTEM)], actor=ACTOR).certificates
+    assert certificate.source == Source.SYSTEM
 
 
 # -- completed outside --

@@ -3,20 +3,24 @@
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Barrier
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from audit import kpis
 from audit.models import AuditEvent
 from certificates.models import Certificate
 from gamification.models import Attempt, Completion, LearnerBadge, LearnerLevel, LearnerStanding, Share
+from gamification.progress import record
 from notifications.models import ManagerNotification
 from tests.api.client import Answer, Api
-from tests.factories import Cast, give_answers, make_cast, make_track
+from tests.factories import ACTOR, Cast, give_answers, make_answer, make_cast, make_track, make_user
+from tests.management.watching import eventually
+from tests.threads import closing
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -131,6 +135,39 @@ def test_the_same_client_id_for_two_learners_is_taken_by_one(cast: Cast) -> None
     )
     assert {answer.status for answer in answers} == {201, 409}
     assert Attempt.objects.count() == 1
+
+
+def test_client_ids_that_cross_between_learners_are_taken_whole_or_not_at_all(cast: Cast) -> None:
+    """Everybody sends the same ids for a learner of her own, every other one backwards; nobody waits in a circle.
+
+    Another recording has the one in the middle until all of them have come as far as they can.
+    """
+    ids = sorted(uuid4() for _ in range(9))
+    learners = [str(make_user(cast.organization).id) for _ in range(CALLERS)]
+    chosen = row(cast)
+    token = Api().token_of(cast.admin)
+
+    def send(number: int) -> Answer:
+        ordered = ids if number % 2 else ids[::-1]
+        rows = [chosen | {"id": str(key), "learnerId": learners[number]} for key in ordered]
+        return Api().post("/attempts", {"attempts": rows}, by=token)
+
+    def all_wait() -> bool:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted")
+            return bool(cursor.fetchone()[0] == CALLERS)
+
+    with ThreadPoolExecutor(CALLERS) as pool:
+        with transaction.atomic():
+            item = cast.track.items.all()[0]
+            record([make_answer(cast.learner, item, client_id=ids[4])], actor=ACTOR)
+            sent = [pool.submit(closing(partial(send, number))) for number in range(CALLERS)]
+            eventually(all_wait)
+            transaction.set_rollback(True)
+        answers = [future.result() for future in sent]
+    assert Counter(answer.status for answer in answers) == {201: 1, 409: CALLERS - 1}
+    assert Attempt.objects.values("learner").distinct().count() == 1
+    assert Attempt.objects.count() == len(ids)
 
 
 def test_the_same_artefact_shared_at_once_counts_once(cast: Cast) -> None:

@@ -11,16 +11,17 @@ from django.test.utils import CaptureQueriesContext
 
 from audit.models import AuditEvent
 from cerply import clock
-from cerply.accounts.models import User
+from cerply.accounts.models import Membership, TeamRole, User
 from cerply.clock import rfc3339
 from cerply.permissions import Role
 from cerply.tracks.models import CertifiesFrom
 from certificates.models import Certificate, Source
-from gamification.models import Attempt, LearnerLevel, LearnerStanding
-from gamification.progress import record
+from gamification.models import Attempt, Badge, BadgeRule, LearnerLevel, LearnerStanding, RuleKind
+from gamification.progress import Recorded, record
+from gamification.revising import save_badge
 from notifications.models import ManagerNotification
 from tests.api.client import Api
-from tests.factories import ACTOR, Cast, give_answers, make_answer, make_track, make_user
+from tests.factories import ACTOR, Cast, complete, give_answers, make_answer, make_track, make_user
 
 
 def attempt(cast: Cast, **fields: Any) -> dict[str, Any]:
@@ -225,6 +226,19 @@ def test_how_far_from_now_an_answer_may_lie(api: Api, cast: Cast) -> None:
     assert tried(cast.admin, timedelta(minutes=6), learnerId=str(cast.learner.id)) == 400
 
 
+def test_a_row_that_is_sent_again_is_a_duplicate_however_late(api: Api, cast: Cast) -> None:
+    """The answer to the first was lost, and a day has passed."""
+    now = clock.now()
+    row = attempt(cast, id=str(uuid4()), occurredAt=rfc3339(now - timedelta(hours=23)))
+    assert api.post("/attempts", row, by=cast.learner).status == 201
+    with clock.moved_to(now + timedelta(hours=2)):
+        again = api.post("/attempts", {"attempts": [row, attempt(cast)]}, by=cast.learner)
+        assert (again.status, again.body["recorded"], again.body["duplicates"]) == (201, 1, 1)
+        for other in (row | {"correct": False}, row | {"id": str(uuid4())}):
+            answer = api.post("/attempts", {"attempts": [attempt(cast), other]}, by=cast.learner)
+            assert (answer.status, list(answer.details["attempts"]["1"])) == (400, ["occurredAt"])
+
+
 def test_order_of_arrival_decides_and_not_the_time_it_happened(cast: Cast) -> None:
     item = cast.track.items.all()[0]
     now = clock.now()
@@ -245,6 +259,53 @@ def test_the_cost_depends_neither_on_history_nor_on_the_size_of_the_batch(cast: 
     give_answers(cast.learner, cast.track, 500)
     assert cost(1) == first
     assert cost(1000) <= first + 2
+
+
+def test_the_cost_stays_the_same_while_levels_badges_and_certificates_are_earned(cast: Cast) -> None:
+    """One answer each time, which raises a level, earns a badge and completes a track."""
+    for count in (21, 521):
+        badge = Badge(slug=f"badge-{count}", name="Badge", description="A badge.", icon="b")
+        save_badge(badge, BadgeRule(kind=RuleKind.CORRECT_ANSWERS, count=count), actor=ACTOR)
+    short, long = cast.learner, make_user(cast.organization)
+    Membership.objects.create(team=cast.team, user=long, role=TeamRole.MEMBER)
+    track = make_track(cast.organization, items=2)
+    first, last = track.items.all()
+    elsewhere = cast.track.items.all()[0]
+    complete(cast.colleague, make_track(cast.organization, items=1))  # makes the signing key
+
+    def cost(learner: User, before: int) -> int:
+        record([make_answer(learner, item) for item in [elsewhere] * before + [first] * 20], actor=ACTOR)
+        with CaptureQueriesContext(connection) as queries:
+            outcome = record([make_answer(learner, last)], actor=ACTOR)
+        assert [len(outcome.level_changes), len(outcome.badges), len(outcome.certificates)] == [1, 1, 1]
+        return len(queries)
+
+    assert cost(short, 0) == cost(long, 500)
+
+
+def test_the_cost_of_a_batch_does_not_depend_on_what_it_earns(cast: Cast) -> None:
+    """Forty answers, or a thousand of four learners who each complete ten tracks and raise levels in them."""
+    complete(cast.colleague, make_track(cast.organization, items=1))  # makes the signing key
+    tracks = [make_track(cast.organization, items=1) for _ in range(10)]
+
+    def cost(learners: int, tracks_each: int, times: int) -> tuple[int, Recorded]:
+        people = [make_user(cast.organization) for _ in range(learners)]
+        Membership.objects.bulk_create(Membership(team=cast.team, user=user, role=TeamRole.MEMBER) for user in people)
+        answers = [
+            make_answer(person, track.items.all()[0], response_ms=10)
+            for person in people
+            for track in tracks[:tracks_each]
+            for _ in range(times)
+        ]
+        with CaptureQueriesContext(connection) as queries:
+            outcome = record(answers, actor=ACTOR)
+        return len(queries), outcome
+
+    few, little = cost(1, 1, 25)
+    many, much = cost(4, 10, 25)
+    assert [len(little.level_changes), len(little.badges), len(little.certificates)] == [1, 3, 1]
+    assert [len(much.level_changes), len(much.badges), len(much.certificates)] == [40, 16, 40]
+    assert many <= few + 2
 
 
 def test_when_something_fails_nothing_is_stored(api: Api, cast: Cast) -> None:

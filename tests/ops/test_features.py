@@ -8,7 +8,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from audit.models import AuditEvent
 from ops import features
 from ops.features import Decision, Feature, Reason
-from ops.models import FeatureCatchUp, FeatureEnrolment, FeatureRollout
+from ops.models import FeatureEnrolment, FeatureRollout
 from tests.api.client import Api
 from tests.factories import ACTOR, Cast
 from tests.processes import run_python
@@ -228,27 +228,14 @@ def test_without_a_reason_nothing_is_switched(reason: str) -> None:
     assert on() == {organization}
 
 
-def test_switching_on_leaves_one_debt_however_often_and_a_new_organization_none() -> None:
-    [organization] = make_organizations(1)
-    assert not FeatureCatchUp.objects.exists()
-    for toggle in (False, True, False, True):
-        features.set_toggle(FEATURE, organization, toggle, actor=ACTOR, reason=WHY)
-    assert [owed.organization_id for owed in features.pending_catch_ups(FEATURE)] == [organization]
-    features.set_toggle(FEATURE, organization, False, actor=ACTOR, reason=WHY)
-    assert features.pending_catch_ups(FEATURE) == []
-    features.withdraw(organization)
-    assert not FeatureCatchUp.objects.exists()
-
-
 def test_what_the_environment_switches_is_noticed(settings: Settings) -> None:
-    organizations = make_organizations(3)
+    make_organizations(3)
     assert features.notice_changes() == "Noticed 0 switched features."
     settings.FEATURE_SWITCHES = settings.FEATURE_SWITCHES | {FEATURE: False}
     assert features.notice_changes() == "Noticed 3 switched features."
     assert features.notice_changes() == "Noticed 0 switched features."
     settings.FEATURE_SWITCHES = settings.FEATURE_SWITCHES | {FEATURE: True}
     features.notice_changes()
-    assert {owed.organization_id for owed in features.pending_catch_ups(FEATURE)} == set(organizations)
     assert [(event.metadata["on"], event.actor_label) for event in events("feature_switched")] == [
         *[(False, "environment")] * 3,
         *[(True, "environment")] * 3,

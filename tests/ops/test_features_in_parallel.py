@@ -8,7 +8,7 @@ import pytest
 from audit.models import AuditEvent
 from ops import features
 from ops.features import Feature
-from ops.models import FeatureCatchUp, FeatureEnrolment
+from ops.models import FeatureEnrolment
 from tests.factories import ACTOR
 from tests.threads import at_once
 
@@ -54,14 +54,13 @@ def test_leaving_joining_and_raising_at_once_keep_it_too() -> None:
         assert enrolment.effective == decision.on
 
 
-def test_the_same_switch_by_many_is_one_change_and_one_debt() -> None:
+def test_the_same_switch_by_many_is_one_change() -> None:
     organization = uuid4()
     features.enrol(organization)
     switch = partial(features.set_toggle, FEATURE, organization, actor=ACTOR, reason="Now.")
     at_once([partial(switch, False) for _ in range(8)])
     at_once([partial(switch, True) for _ in range(8)])
     assert AuditEvent.objects.filter(type="feature_switched").count() == 2
-    assert FeatureCatchUp.objects.get().organization_id == organization
 
 
 def test_the_environment_is_noticed_once_by_many_workers() -> None:
@@ -72,4 +71,4 @@ def test_the_environment_is_noticed_once_by_many_workers() -> None:
     at_once([features.notice_changes for _ in range(8)])
     switched = AuditEvent.objects.filter(type="feature_switched", metadata__feature=FEATURE)
     assert set(switched.values_list("organization_id", flat=True)) == set(organizations)
-    assert switched.count() == FeatureCatchUp.objects.filter(feature=FEATURE).count() == 5
+    assert switched.count() == 5
