@@ -14,6 +14,7 @@ from audit.models import EventType
 from audit.recording import Event, record_many
 from cerply.errors import Conflict
 from cerply.permissions import Actor
+from cerply.tracks.models import Item
 from certificates.models import Certificate
 from gamification.answers import Answer
 from gamification.awarding import badge_milestone, write_awards
@@ -54,7 +55,7 @@ def record(answers: Sequence[Answer], *, actor: Actor) -> Recorded:
     if not fresh:
         return outcome
     item_ids = {answer.item.id for answer in fresh}
-    if Attempt.objects.hold_items(item_ids) != item_ids:
+    if Item.objects.hold(item_ids) != item_ids:
         raise ItemsGone
     on = {feature: decision.on for feature, decision in decisions(organization_id).items()}
     fold = Fold(fresh, standings, awarding=on[Feature.GAMIFICATION])

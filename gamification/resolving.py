@@ -24,6 +24,8 @@ from gamification.sharing import fingerprint
 
 AHEAD = timedelta(minutes=5)
 BACK = timedelta(hours=24)
+# In the year before, no time zone could be told without leaving the calendar.
+EARLIEST_YEAR = 2
 
 type Row = Mapping[str, Any]
 type Problems = dict[str, list[str]]
@@ -41,7 +43,7 @@ def resolve_answers(rows: Sequence[Row], caller: Caller) -> tuple[list[Answer], 
         learner, problem = learners.of(row)
         track, item, more = material.of(row)
         own = learner is not None and learner.id == caller.user_id
-        stray = moment_problems(row.get("occurredAt"), own=own, now=now)
+        stray = moment_problems(row.get("occurredAt"), caller, now)
         if learner is None or track is None or item is None:
             problems[index] = problem | more | stray
             continue
@@ -76,7 +78,7 @@ def resolve_sharer(row: Row, caller: Caller) -> User:
     """The learner whose share it is; `Invalid` where there is none, or the share lies too far from now."""
     learner, problems = People([row], caller).of(row)
     occurred_at, client_id = row.get("occurredAt"), row.get("id")
-    stray = moment_problems(occurred_at, own=caller.user_id == (learner and learner.id), now=clock.now())
+    stray = moment_problems(occurred_at, caller, clock.now())
     if stray and learner and client_id:
         known = Share.objects.in_reach_of(caller).fingerprints([client_id])
         if known == {client_id: fingerprint(learner, row["artefactId"], occurred_at)}:
@@ -86,16 +88,16 @@ def resolve_sharer(row: Row, caller: Caller) -> User:
     return learner
 
 
-def moment_problems(occurred_at: datetime | None, *, own: bool, now: datetime) -> Problems:
-    """How far from now it may lie: a little ahead, and for a learner's own word a day back."""
+def moment_problems(occurred_at: datetime | None, caller: Caller, now: datetime) -> Problems:
+    """How far from now it may lie: a little ahead; and a day back, unless an admin says so."""
     if occurred_at is None:
         return {}
     if occurred_at > now + AHEAD:
         return {"occurredAt": ["This lies more than 5 minutes ahead."]}
-    if own and occurred_at < now - BACK:
+    if not caller.administers and occurred_at < now - BACK:
         return {"occurredAt": ["This lies more than 24 hours back. An admin may record older ones."]}
-    if occurred_at.year < 1900:
-        return {"occurredAt": ["This lies before 1900."]}
+    if occurred_at.year < EARLIEST_YEAR:
+        return {"occurredAt": ["This lies too far back for any calendar."]}
     return {}
 
 

@@ -16,6 +16,7 @@ from cerply import clock
 from cerply.errors import Conflict
 from cerply.permissions import Actor
 from ops.models import Feature, FeatureEnrolment, FeatureRollout
+from ops.wake import enqueue
 
 __all__ = [
     "Decision",
@@ -320,6 +321,9 @@ def _notice(rollout: FeatureRollout, *, actor: Actor, reason: str, told: Collect
         if enrolment.organization_id not in told
     ]
     record_many(events, actor=actor)
+    if any(not enrolment.effective for enrolment in changed):
+        # What was earned meanwhile is awarded and issued now; the job by the clock goes on where this is interrupted.
+        enqueue(settings.JOBS["catch_up_features"]["run"])
     return len(changed)
 
 

@@ -1,8 +1,10 @@
 """The material: tracks, and the items that learners answer."""
 
+from collections.abc import Collection
 from typing import Self
+from uuid import UUID
 
-from django.db import models
+from django.db import connections, models
 from django.db.models import Q
 
 from cerply import clock
@@ -70,6 +72,12 @@ class Track(models.Model):
 class ItemQuerySet(models.QuerySet["Item"]):
     def active(self) -> Self:
         return self.filter(retired_at=None)
+
+    def hold(self, item_ids: Collection[UUID]) -> set[UUID]:
+        """Those that are still there; they can be changed, but not deleted, until the transaction ends."""
+        with connections[self.db].cursor() as cursor:
+            cursor.execute("SELECT id FROM items WHERE id = ANY(%s) ORDER BY id FOR KEY SHARE", [list(item_ids)])
+            return {item_id for (item_id,) in cursor.fetchall()}
 
 
 class Item(models.Model):

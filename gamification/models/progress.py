@@ -50,13 +50,6 @@ class AttemptQuerySet(SentQuerySet["Attempt"]):
             cursor.execute(sql, [learner_ids, under_ms, count])
             return dict(cursor.fetchall())
 
-    def hold_items(self, item_ids: "Collection[UUID]") -> "set[UUID]":
-        """Those that are still there; they can be changed, but not deleted, until the transaction ends."""
-        sql = "SELECT id FROM items WHERE id = ANY(%s) ORDER BY id FOR KEY SHARE"
-        with connections[self.db].cursor() as cursor:
-            cursor.execute(sql, [list(item_ids)])
-            return {item_id for (item_id,) in cursor.fetchall()}
-
 
 class Attempt(models.Model):
     """One answer. ``sequence`` is the order of arrival, given under the learner's lock."""

@@ -224,6 +224,14 @@ def test_how_far_from_now_an_answer_may_lie(api: Api, cast: Cast) -> None:
     assert tried(cast.learner, timedelta(hours=-25)) == 400
     assert tried(cast.admin, timedelta(days=-800), learnerId=str(cast.learner.id)) == 201
     assert tried(cast.admin, timedelta(minutes=6), learnerId=str(cast.learner.id)) == 400
+    assert tried(cast.admin, timedelta(days=-800), learnerId=str(cast.admin.id)) == 201
+    for moment, status in (
+        ("1850-06-01T00:00:00Z", 201),
+        ("0002-01-01T00:00:00+14:00", 400),
+        ("0001-01-01T00:00:00Z", 400),
+    ):
+        row = attempt(cast, occurredAt=moment, learnerId=str(cast.learner.id))
+        assert api.post("/attempts", row, by=cast.admin).status == status
 
 
 def test_a_row_that_is_sent_again_is_a_duplicate_however_late(api: Api, cast: Cast) -> None:

@@ -3,6 +3,7 @@
 from uuid import UUID, uuid4
 
 import pytest
+from django_q.models import OrmQ
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from audit.models import AuditEvent
@@ -10,7 +11,7 @@ from ops import features
 from ops.features import Decision, Feature, Reason
 from ops.models import FeatureEnrolment, FeatureRollout
 from tests.api.client import Api
-from tests.factories import ACTOR, Cast
+from tests.factories import ACTOR, Cast, make_organization
 from tests.processes import run_python
 
 FEATURE = Feature.CERTIFICATES
@@ -291,3 +292,13 @@ def test_another_process_sees_the_switch_at_once() -> None:
 
 def test_there_is_a_row_for_each_feature() -> None:
     assert set(FeatureRollout.objects.values_list("feature", flat=True)) == set(Feature.values)
+
+
+def test_switching_on_asks_the_worker_to_catch_up_at_once(db: None) -> None:
+    organization = make_organization()
+    OrmQ.objects.all().delete()
+    features.set_toggle(FEATURE, organization.id, False, actor=ACTOR, reason=WHY)
+    assert not OrmQ.objects.exists()
+    features.set_toggle(FEATURE, organization.id, True, actor=ACTOR, reason=WHY)
+    [task] = OrmQ.objects.all()
+    assert task.task["func"] == "gamification.catchup.resume"
