@@ -33,6 +33,10 @@ def sign_in(request: HttpRequest, email: str, password: str, organization_id: UU
     if not isinstance(user, User):
         raise Unauthorized(WRONG)
     with transaction.atomic():
+        # Locked against being deactivated, and still who she was when the password was checked.
+        same = User.objects.filter(id=user.id, is_active=True, session_epoch=user.session_epoch)
+        if not same.select_for_update(no_key=True).exists():
+            raise Unauthorized(WRONG)
         login(request, user)
     return user
 
