@@ -236,11 +236,12 @@ Q_CLUSTER = {
     "save_limit": 1000,
     "label": "Queue",
 }
-# What runs by the clock: name, function, cron line in UTC, and the longest it may hold its lease in seconds.
+# What runs by the clock: name, function, and cron line in UTC.
 JOBS = {
     "cleanup_idempotency_keys": {"run": "ops.idempotency.clean_up", "cron": "0 2 * * *"},
     "cleanup_audit_events": {"run": "audit.retention.clean_up", "cron": "0 3 * * 0"},
     "create_audit_partitions": {"run": "audit.partitions.create_ahead", "cron": "15 1 * * *"},
+    "mail_password_links": {"run": "cerply.accounts.passwords.mail_owed", "cron": "*/5 * * * *"},
     "fold_kpis": {"run": "audit.kpis.fold", "cron": "*/5 * * * *"},
     "render_certificates": {"run": "certificates.rendering.render_owed", "cron": "*/5 * * * *"},
     "catch_up_features": {"run": "gamification.catchup.resume", "cron": "*/5 * * * *"},
