@@ -239,6 +239,7 @@ Q_CLUSTER = {
 # What runs by the clock: name, function, and cron line in UTC.
 JOBS = {
     "cleanup_idempotency_keys": {"run": "ops.idempotency.clean_up", "cron": "0 2 * * *"},
+    "clear_sessions": {"run": "cerply.accounts.signing_in.clear_sessions", "cron": "30 2 * * *"},
     "cleanup_audit_events": {"run": "audit.retention.clean_up", "cron": "0 3 * * 0"},
     "create_audit_partitions": {"run": "audit.partitions.create_ahead", "cron": "15 1 * * *"},
     "mail_password_links": {"run": "cerply.accounts.passwords.mail_owed", "cron": "*/5 * * * *"},

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.contrib import admin
 from django.contrib.auth import authenticate, login, logout
+from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
@@ -14,12 +15,14 @@ from unfold.forms import AuthenticationForm
 
 from audit.models import EventType
 from audit.recording import Event, record
+from cerply import clock
 from cerply.accounts.backends import AmbiguousPassword
 from cerply.accounts.models import User
 from cerply.errors import Invalid, RateLimited, Unauthorized
 from cerply.permissions import ANONYMOUS
 from cerply.throttling import client_address, spend, spend_for_email
 
+STEP = 1000
 WRONG = "E-mail address and password do not match."
 AMBIGUOUS = "Several people have this address and password. Say in which organization."
 
@@ -46,6 +49,18 @@ def sign_out(request: HttpRequest, user: User) -> None:
     with transaction.atomic():
         record(Event(EventType.SIGNED_OUT, user.organization_id, "user", user.id), actor=user.caller().actor)
         logout(request)
+
+
+def clear_sessions() -> str:
+    """The job: deletes the sessions that have expired, a thousand at a time."""
+    expired = Session.objects.filter(expire_date__lt=clock.now()).order_by("expire_date")
+    deleted = 0
+    while True:
+        with transaction.atomic():
+            chosen = list(expired.select_for_update(skip_locked=True).values_list("pk", flat=True)[:STEP])
+            deleted += Session.objects.filter(pk__in=chosen).delete()[0]
+        if len(chosen) < STEP:
+            return f"Deleted {deleted} expired sessions."
 
 
 def audit_success(sender: object, user: User, **kwargs: Any) -> None:
