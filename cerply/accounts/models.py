@@ -7,6 +7,8 @@ from zoneinfo import available_timezones
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
+from django.contrib.postgres.expressions import ArraySubquery
+from django.contrib.postgres.indexes import GinIndex
 from django.core.exceptions import ValidationError
 from django.core.validators import FileExtensionValidator, RegexValidator
 from django.db import models
@@ -14,6 +16,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Lower
 
 from cerply import clock
+from cerply.accounts.searching import OF_A_PERSON, IsAnyOf, Match, Prefixes
 from cerply.identifiers import uuid7
 from cerply.permissions import Caller, CallerKind, Role
 from cerply.tenancy import TenantQuerySet
@@ -95,6 +98,12 @@ class UserQuerySet(TenantQuerySet["User"]):
             reach |= Q(id__in=Membership.objects.managed_by(caller.user_id).values("user_id"))
         return people.filter(reach)
 
+    def found_by(self, text: str) -> Self:
+        """Each word of the text begins one of the name, the e-mail address or the external id."""
+        matching = self.filter(Match(OF_A_PERSON, Prefixes(text))).order_by().values("id")
+        # As an array, so that they are found first: else a page by name may be had by walking along all names.
+        return self.filter(IsAnyOf("id", ArraySubquery(matching)))
+
 
 class User(AbstractBaseUser, PermissionsMixin):
     """Somebody who may sign in: a member of one organization, or platform staff (of none)."""
@@ -152,6 +161,8 @@ class User(AbstractBaseUser, PermissionsMixin):
             models.Index(Lower("email"), name="users_by_email"),
             # GET /api/learners: an organization's people by name.
             models.Index(fields=["organization", "name", "id"], name="users_by_name"),
+            # GET /api/learners?q=: who has a word that begins like this?
+            GinIndex(OF_A_PERSON, name="users_by_word"),
         ]
 
     def __str__(self) -> str:
