@@ -54,6 +54,16 @@ class ConsoleAdmin(ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """What the functions refuse that the form could not know is said above it."""
+        try:
+            return super().changeform_view(request, *args, **kwargs)
+        except ApiError as exc:
+            said = [exc.text, *(f"{name}: {' '.join(map(str, why))}" for name, why in (exc.details or {}).items())]
+            self.message_user(request, " ".join(said), "error")
+            request.method, request.POST = "GET", type(request.POST)()
+            return super().changeform_view(request, *args, **kwargs)
+
     def log_addition(self, *args: Any) -> None:
         """Django's own log is not kept: what changes is audited where it changes."""
 

@@ -7,6 +7,8 @@ from zoneinfo import available_timezones
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
+from django.contrib.postgres.expressions import ArraySubquery
+from django.contrib.postgres.indexes import GinIndex
 from django.core.exceptions import ValidationError
 from django.core.validators import FileExtensionValidator, RegexValidator
 from django.db import models
@@ -14,6 +16,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Lower
 
 from cerply import clock
+from cerply.accounts.searching import OF_A_PERSON, IsAnyOf, Match, Prefixes
 from cerply.identifiers import uuid7
 from cerply.permissions import Caller, CallerKind, Role
 from cerply.tenancy import TenantQuerySet
@@ -95,8 +98,11 @@ class UserQuerySet(TenantQuerySet["User"]):
             reach |= Q(id__in=Membership.objects.managed_by(caller.user_id).values("user_id"))
         return people.filter(reach)
 
-    def locked_in_order(self, ids: "list[UUID]") -> Self:
-        return self.filter(id__in=ids).order_by("id").select_for_update(no_key=True)
+    def found_by(self, text: str) -> Self:
+        """Each word of the text begins one of the name, the e-mail address or the external id."""
+        matching = self.filter(Match(OF_A_PERSON, Prefixes(text))).order_by().values("id")
+        # As an array, so that they are found first: else a page by name may be had by walking along all names.
+        return self.filter(IsAnyOf("id", ArraySubquery(matching)))
 
 
 class User(AbstractBaseUser, PermissionsMixin):
@@ -155,6 +161,8 @@ class User(AbstractBaseUser, PermissionsMixin):
             models.Index(Lower("email"), name="users_by_email"),
             # GET /api/learners: an organization's people by name.
             models.Index(fields=["organization", "name", "id"], name="users_by_name"),
+            # GET /api/learners?q=: who has a word that begins like this?
+            GinIndex(OF_A_PERSON, name="users_by_word"),
         ]
 
     def __str__(self) -> str:
@@ -277,3 +285,35 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class OwedLinkQuerySet(models.QuerySet["OwedLink"]):
+    def due(self, moment: datetime) -> Self:
+        return self.filter(due_at__lte=moment).order_by("due_at", "id")
+
+
+class OwedLink(models.Model):
+    """A link to set a password that is still to be mailed: to the address, until it is known who bears it; then to her.
+
+    The row is there until the mail server has taken the mail, or all tries have failed.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    email = models.CharField(max_length=254)
+    user = models.ForeignKey(User, null=True, on_delete=models.CASCADE, related_name="+")
+    requested_at = models.DateTimeField(default=clock.now)
+    due_at = models.DateTimeField(default=clock.now)
+    attempts = models.PositiveSmallIntegerField(default=0)
+
+    objects = OwedLinkQuerySet.as_manager()
+
+    class Meta:
+        db_table = "owed_password_links"
+        ordering = ["due_at", "id"]
+        indexes = [
+            # The job: which are due?
+            models.Index(fields=["due_at", "id"], name="owed_password_links_due")
+        ]
+
+    def __str__(self) -> str:
+        return f"A link for {self.user_id or self.email}"

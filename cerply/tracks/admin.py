@@ -100,7 +100,8 @@ class TrackAdmin(ConsoleAdmin):
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         actor = actor_of(request.user)
-        for line in formset.forms:
+        # In the order in which those who record answers hold them.
+        for line in sorted(formset.forms, key=lambda line: line.instance.id):
             if not line.has_changed():
                 continue
             item = line.instance

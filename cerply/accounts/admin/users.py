@@ -14,7 +14,7 @@ from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget
 from cerply.accounts import passwords, people
 from cerply.accounts.models import Organization, User
 from cerply.console import ConsoleAdmin, NothingForm, Question, actor_of, ask, change_url
-from cerply.errors import ApiError
+from cerply.errors import Invalid
 
 WIRE_NAMES = {attribute: name for name, attribute in people.FIELDS.items()}
 
@@ -108,21 +108,11 @@ class UserAdmin(ConsoleAdmin):
         row = {WIRE_NAMES[name]: values[name] for name in NewUserForm.Meta.fields if values[name] is not None}
         if values["password"]:
             row["password"] = values["password"]
-        saved = people.save_people(values["organization"].id, [row], actor=actor)
-        obj.id, obj._state.adding = saved.people[0].id, False
-
-    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """What the functions refuse is said above the form."""
         try:
-            return super().changeform_view(request, *args, **kwargs)
-        except (ApiError, people.BadRows) as exc:
-            said = exc.text if isinstance(exc, ApiError) else ""
-            details = exc.details if isinstance(exc, ApiError) else exc.problems.get(0)
-            for name, reasons in (details or {}).items():
-                said += f" {name}: {' '.join(map(str, reasons))}"
-            self.message_user(request, said.strip(), "error")
-            request.method, request.POST = "GET", type(request.POST)()
-            return super().changeform_view(request, *args, **kwargs)
+            saved = people.save_people(values["organization"].id, [row], actor=actor)
+        except people.BadRows as exc:
+            raise Invalid(exc.problems[0]) from exc
+        obj.id, obj._state.adding = saved.people[0].id, False
 
     @action(description="Password link", url_path="password-link")
     def password_link(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -135,7 +125,7 @@ class UserAdmin(ConsoleAdmin):
         )
 
         def do(values: dict[str, Any]) -> str:
-            passwords.request_link(user.email)
+            passwords.send_link(user, actor=actor_of(request.user))
             return f"A link is on its way to {user.email}."
 
         return ask(request, self, question, do, change_url(user))
