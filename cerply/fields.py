@@ -55,6 +55,16 @@ class TextField(serializers.CharField):
         return text
 
 
+class ExternalIdField(TextField):
+    """Another system's key: nothing in it that cannot be seen."""
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        if not text.isprintable():
+            self.fail("unprintable")
+        return text
+
+
 class StrictChoiceField(serializers.ChoiceField):
     """One of the strings that are named."""
 

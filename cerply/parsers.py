@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpRequest
+from django.utils.http import parse_header_parameters
 
 from cerply.errors import BadRequest, PayloadTooLarge, UnsupportedMediaType
 
@@ -32,6 +33,7 @@ class Body:
     raw: bytes = b""
     content_type: str = ""
     limit: int = BODY_LIMIT
+    content_encoding: str = ""
     too_large: bool = False
 
     @property
@@ -51,6 +53,8 @@ class Body:
         """413, then 415."""
         if self.too_large:
             raise PayloadTooLarge(f"The body is larger than {self.limit // MIB} MiB.")
+        if self.raw and self.content_encoding.lower() not in {"", "identity"}:
+            raise UnsupportedMediaType("Send the body as it is, without a Content-Encoding.")
         if self.raw and not _is_json(self.content_type):
             raise UnsupportedMediaType()
 
@@ -85,7 +89,7 @@ def read_body(request: HttpRequest, limit: int = BODY_LIMIT) -> Body:
             kept += chunk
     if size > limit:
         return Body(content_type=content_type, limit=limit, too_large=True)
-    return Body(bytes(kept), content_type, limit)
+    return Body(bytes(kept), content_type, limit, request.headers.get("Content-Encoding", "").strip())
 
 
 def parse_json(raw: bytes) -> Any:
@@ -123,11 +127,8 @@ def _is_chunked(request: HttpRequest) -> bool:
 
 
 def _is_json(content_type: str) -> bool:
-    media_type, _, parameters = content_type.partition(";")
-    if media_type.strip().lower() != "application/json":
-        return False
-    charset = parameters.replace(" ", "").replace('"', "").lower()
-    return charset in {"", "charset=utf-8"}
+    media_type, parameters = parse_header_parameters(content_type)
+    return media_type == "application/json" and parameters.get("charset", "utf-8").lower() == "utf-8"
 
 
 def _refuse_too_deep(value: Any) -> None:

@@ -53,6 +53,7 @@ class Caller:
     organization_id: UUID | None = None
     role: Role | None = None
     token_id: UUID | None = None
+    by_session: bool = False
 
     @property
     def id_to_match(self) -> UUID:

@@ -16,6 +16,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
+from cerply.csrf import passes_csrf
 from cerply.errors import BadRequest, Forbidden, Invalid, MethodNotAllowed, Unauthorized
 from cerply.identifiers import parse_uuid
 from cerply.pagination import Page
@@ -31,6 +32,8 @@ class ApiView(APIView):
     public: ClassVar[bool] = False
     rate_class: ClassVar[str] = "api"
     body_limit: ClassVar[int] = BODY_LIMIT
+    # Methods that expect nothing in the body.
+    bodiless: ClassVar[frozenset[str]] = frozenset({"DELETE"})
     caller: Caller = ANONYMOUS
     body: Body = Body()
 
@@ -50,6 +53,7 @@ class ApiView(APIView):
                 self.check_rate()
             self.body.refuse_unless_acceptable()
             self.check_feature()
+            self.check_csrf()
             self.permit()
             response = self.perform(handler)
         except Exception as exc:
@@ -98,16 +102,32 @@ class ApiView(APIView):
     def check_feature(self) -> None:
         """404 where the feature is off for the caller's organization."""
 
+    def check_csrf(self) -> None:
+        """403 for what another site made a browser send."""
+        if self.caller.by_session and self.request.method in WRITES:
+            csrf_is_there = passes_csrf(self.request._request)
+            self.require(csrf_is_there, "Writing with a session needs its CSRF token in X-CSRFToken.")
+
     def permit(self) -> None:
         """403 for who may not; decided without telling whether the thing exists. The admin token writes nothing."""
         self.require(self.caller.kind is not CallerKind.ADMIN_TOKEN or self.request.method not in WRITES)
 
     def perform(self, handler: Callable[..., Response]) -> HttpResponseBase:
         self.find()
+        if self.request.method in self.bodiless:
+            self.refuse_fields()
         return handler(self.request, **self.kwargs)
 
     def find(self) -> None:
         """404 or 410 before the body is looked at."""
+
+    def refuse_fields(self) -> None:
+        """400 for a body where none is expected; an empty object is none."""
+        value = {} if self.body.is_empty else self.body.parsed()
+        if not isinstance(value, dict):
+            raise BadRequest("Nothing is expected in the body.")
+        if value:
+            raise Invalid({name: ["There is no such field."] for name in sorted(value)[:20]})
 
     def valid(self, serializer: type[Serializer[Any]], **options: Any) -> dict[str, Any]:
         """The body, checked; 400 naming each wrong field."""

@@ -104,12 +104,13 @@ def _without_duplicates(answers: Sequence[Answer], organization_id: UUID) -> lis
             seen[answer.client_id] = answer.fingerprint
             fresh.append(answer)
         elif seen[answer.client_id] != answer.fingerprint:
-            raise _known_with_other_content()
+            raise _known_with_other_content(answer.client_id)
     return fresh
 
 
-def _known_with_other_content() -> Conflict:
-    return Conflict("An attempt with this id was recorded before, with other content.")
+def _known_with_other_content(client_id: UUID | None = None) -> Conflict:
+    details = {"id": [str(client_id)]} if client_id else None
+    return Conflict("An attempt with this id was recorded before, with other content.", details=details)
 
 
 def _level_changed(change: LevelChange) -> Event:

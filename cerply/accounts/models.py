@@ -180,11 +180,11 @@ class User(AbstractBaseUser, PermissionsMixin):
             raise ValueError(f"{self.id} is staff, and in no organization.")
         return self.organization_id
 
-    def caller(self, token_id: UUID | None = None) -> Caller:
+    def caller(self, token_id: UUID | None = None, *, by_session: bool = False) -> Caller:
         """Who she is to the rest of the program."""
         if self.organization_id is None:
-            return Caller(CallerKind.STAFF, user_id=self.id, token_id=token_id)
-        return Caller(CallerKind.MEMBER, self.id, self.organization_id, Role(self.role or ""), token_id)
+            return Caller(CallerKind.STAFF, user_id=self.id, token_id=token_id, by_session=by_session)
+        return Caller(CallerKind.MEMBER, self.id, self.organization_id, Role(self.role or ""), token_id, by_session)
 
 
 class Team(models.Model):

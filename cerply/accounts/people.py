@@ -95,7 +95,7 @@ def _save_people(
 ) -> Saved:
     Organization.objects.locked().get(id=organization_id)
     everybody = User.objects.for_organization(organization_id)
-    external_ids = [row["externalId"] for row in rows if "externalId" in row]
+    external_ids = [row["externalId"] for row in rows if row.get("externalId")]
     known = {user.external_id: user for user in everybody.filter(external_id__in=external_ids)}
     saved = Saved()
     changed: dict[UUID, list[str]] = {}

@@ -9,6 +9,7 @@ from rest_framework import serializers
 
 from cerply.accounts.models import TeamRole, validate_timezone
 from cerply.fields import (
+    ExternalIdField,
     MomentField,
     StrictBooleanField,
     StrictChoiceField,
@@ -127,7 +128,9 @@ class TokenPage(serializers.Serializer[Any]):
 
 
 class LearnerInput(StrictSerializer):
-    externalId = TextField(required=False, help_text="The other system's key; a known one makes this an update.")
+    externalId = ExternalIdField(
+        required=False, allow_null=True, help_text="The other system's key; a known one makes this an update."
+    )
     name = TextField()
     email = EmailField()
     role = StrictChoiceField(Role.choices, required=False, help_text="Learner by default. Not changed by an update.")
@@ -149,7 +152,7 @@ class LearnerBatchShape(serializers.Serializer[Any]):
 class LearnerUpdateInput(StrictSerializer):
     """A known external id: fields left out stay."""
 
-    externalId = TextField()
+    externalId = ExternalIdField()
     name = TextField(required=False)
     email = EmailField(required=False)
     role = StrictChoiceField(Role.choices, required=False)
@@ -159,7 +162,7 @@ class LearnerUpdateInput(StrictSerializer):
 
 
 class LearnerPatch(StrictSerializer):
-    externalId = TextField(required=False, allow_null=True)
+    externalId = ExternalIdField(required=False, allow_null=True)
     name = TextField(required=False)
     email = EmailField(required=False)
     role = StrictChoiceField(Role.choices, required=False)

@@ -26,6 +26,7 @@ TAKEN = {
     "items_external_id_unique_in_track": ("externalId", ITEM_TAKEN),
 }
 TWICE = "This external id is in the list twice."
+NEEDS_A_TITLE = {"title": ["This field is required for a new one."]}
 
 
 @dataclass(slots=True)
@@ -51,6 +52,8 @@ def save_track(organization_id: UUID, values: Mapping[str, Any], *, actor: Actor
 @transaction.atomic
 def create_track(organization_id: UUID | None, values: Mapping[str, Any], *, actor: Actor) -> Track:
     """Without an organization it is shared by all of them. Raises `Invalid`."""
+    if "title" not in values:
+        raise Invalid(NEEDS_A_TITLE)
     track = Track(organization_id=organization_id)
     _apply(track, values, TRACK_FIELDS)
     with translated(TAKEN):
@@ -76,10 +79,13 @@ def change_track(track_id: UUID, values: Mapping[str, Any], *, actor: Actor) -> 
 def save_items(track_id: UUID, rows: Sequence[Mapping[str, Any]], *, actor: Actor) -> SavedItems:
     """Makes items, or updates those of known external ids; all of them or, with `Invalid`, none."""
     track = Track.objects.select_for_update(no_key=True).get(id=track_id)
-    external_ids = [row["externalId"] for row in rows if "externalId" in row]
+    external_ids = [row["externalId"] for row in rows if row.get("externalId")]
     if len(set(external_ids)) < len(external_ids):
         raise Invalid({"items": _repeated(rows)})
     known = {item.external_id: item for item in Item.objects.filter(track=track, external_id__in=external_ids)}
+    untitled = [index for index, row in enumerate(rows) if "title" not in row and row.get("externalId") not in known]
+    if untitled:
+        raise Invalid({"items": {str(index): NEEDS_A_TITLE for index in untitled}})
     last = Item.objects.filter(track=track).aggregate(last=Max("position"))["last"]
     position = -1 if last is None else last
     saved = SavedItems()

@@ -4,27 +4,36 @@ from typing import Any
 
 from rest_framework import serializers
 
-from cerply.fields import StrictBooleanField, StrictChoiceField, StrictIntegerField, StrictSerializer, TextField
+from cerply.fields import (
+    ExternalIdField,
+    StrictBooleanField,
+    StrictChoiceField,
+    StrictIntegerField,
+    StrictSerializer,
+    TextField,
+)
 from cerply.tracks.models import CertifiesFrom
 
 LARGEST_BATCH = 1000
 
 
 class TrackInput(StrictSerializer):
-    externalId = TextField(required=False, help_text="The other system's key; a known one makes this an update.")
-    title = TextField()
+    externalId = ExternalIdField(
+        required=False, allow_null=True, help_text="The other system's key; a known one makes this an update."
+    )
+    title = TextField(required=False, help_text="Needed for a new one.")
     certifiesFrom = StrictChoiceField(CertifiesFrom.choices, required=False, help_text="`system` by default.")
 
 
 class TrackPatch(StrictSerializer):
-    externalId = TextField(required=False, allow_null=True)
+    externalId = ExternalIdField(required=False, allow_null=True)
     title = TextField(required=False)
     certifiesFrom = StrictChoiceField(CertifiesFrom.choices, required=False)
 
 
 class ItemInput(StrictSerializer):
-    externalId = TextField(required=False, help_text="A known one makes this an update.")
-    title = TextField()
+    externalId = ExternalIdField(required=False, allow_null=True, help_text="A known one makes this an update.")
+    title = TextField(required=False, help_text="Needed for a new one.")
     position = StrictIntegerField(required=False, min_value=0, help_text="Left out, it comes after the others.")
 
 
@@ -33,7 +42,7 @@ class ItemsInput(StrictSerializer):
 
 
 class ItemPatch(StrictSerializer):
-    externalId = TextField(required=False, allow_null=True)
+    externalId = ExternalIdField(required=False, allow_null=True)
     title = TextField(required=False)
     position = StrictIntegerField(required=False, min_value=0)
     retired = StrictBooleanField(required=False, help_text="A retired item is not needed to complete the track.")

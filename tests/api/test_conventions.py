@@ -94,3 +94,88 @@ def test_preferences_that_were_read_can_be_sent_back(api: Api, cast: Cast) -> No
 def test_a_time_zone_is_the_same_everywhere(api: Api, cast: Cast, name: str) -> None:
     answer = api.patch(f"/learners/{cast.learner.id}", {"timezone": name}, by=cast.admin)
     assert (answer.status, list(answer.details)) == (400, ["timezone"])
+
+
+def test_csrf_comes_after_the_size_and_type_of_the_body(cast: Cast) -> None:
+    """Who are you, 413, 415, may you: a session without its token may not."""
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(cast.admin)
+
+    def statuses(body: bytes, content_type: str) -> int:
+        return browser.post("/api/teams", body, content_type=content_type).status_code
+
+    assert statuses(b"{}", "application/json") == 403
+    assert statuses(b"x", "text/plain") == 415
+    assert statuses(b" " * (5 * 1024 * 1024 + 1), "application/json") == 413
+    browser.get("/api/auth/me")
+    token = browser.cookies["csrftoken"].value
+    answer = browser.post(
+        "/api/teams", b'{"name": "A team"}', content_type="application/json", headers={"X-CSRFToken": token}
+    )
+    assert answer.status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("body", "status"), [(b"", 204), (b"{}", 204), (b'{"x": 1}', 400), (b"{", 400), (b"[]", 400), (b"null", 400)]
+)
+def test_where_no_body_is_expected_unknown_fields_are_named(api: Api, cast: Cast, body: bytes, status: int) -> None:
+    for path in (f"/teams/{cast.team.id}/members/{cast.learner.id}", f"/teams/{cast.team.id}"):
+        answer = api.call("DELETE", path, body, by=cast.admin)
+        assert answer.status == status
+        if body == b'{"x": 1}':
+            assert answer.details == {"x": ["There is no such field."]}
+
+
+@pytest.mark.parametrize(
+    ("content_type", "encoding", "status"),
+    [
+        ("application/json", "", 201),
+        ("application/json; charset=UTF-8", "identity", 201),
+        ('application/json;profile="x"; charset="utf-8"', "", 201),
+        ("APPLICATION/JSON", "", 201),
+        ("application/json; charset=latin-1", "", 415),
+        ("application/jsonx", "", 415),
+        ("text/json", "", 415),
+        ("", "", 415),
+        ("application/json", "br", 415),
+        ("application/json", "gzip", 415),
+    ],
+)
+def test_what_a_body_may_be(api: Api, cast: Cast, content_type: str, encoding: str, status: int) -> None:
+    headers = {"content_encoding": encoding} if encoding else {}
+    assert api.post("/teams", {"name": "A"}, by=cast.admin, content_type=content_type, **headers).status == status
+
+
+@pytest.mark.parametrize(
+    "key", ["\u200b", "abc\u202edef", "a\u00adb", "\ufeff", "\ue000", "\uffff", "a\u00a0b", "a\tb"]
+)
+def test_an_external_id_has_nothing_that_cannot_be_seen(api: Api, cast: Cast, key: str) -> None:
+    for path, body in (("/tracks", {"title": "t"}), ("/learners", {"name": "n", "email": "n@example.com"})):
+        answer = api.post(path, body | {"externalId": key}, by=cast.admin)
+        assert (answer.status, list(answer.details)) == (400, ["externalId"])
+
+
+def test_what_is_known_by_its_external_id_is_updated_with_what_is_sent(api: Api, cast: Cast) -> None:
+    assert api.post("/tracks", {"externalId": "t"}, by=cast.admin).details == {
+        "title": ["This field is required for a new one."]
+    }
+    track = api.post("/tracks", {"externalId": "t", "title": "Tides"}, by=cast.admin).body
+    again = api.post("/tracks", {"externalId": "t", "certifiesFrom": "any"}, by=cast.admin)
+    assert (again.status, again.body["title"], again.body["certifiesFrom"]) == (200, "Tides", "any")
+    items = f"/tracks/{track['id']}/items"
+    assert api.post(items, {"items": [{"externalId": "i"}]}, by=cast.admin).status == 400
+    api.post(
+        items, {"items": [{"externalId": "i", "title": "Ebb"}, {"externalId": None, "title": "Flow"}]}, by=cast.admin
+    )
+    changed = api.post(items, {"items": [{"externalId": "i", "position": 7}]}, by=cast.admin)
+    assert (changed.status, changed.body["items"][0]["title"], changed.body["items"][0]["position"]) == (200, "Ebb", 7)
+
+
+def test_what_was_read_of_somebody_can_be_sent_for_another(api: Api, cast: Cast) -> None:
+    body = {"externalId": None, "name": "Somebody", "email": "somebody@example.com"}
+    assert api.post("/learners", body, by=cast.admin).status == 201
+    two = [body | {"email": f"{number}@example.com"} for number in range(2)]
+    assert api.post("/learners", {"learners": two}, by=cast.admin).body["created"] == 2
+    for nothing in (b"", b"[]", b"null", b"1"):
+        answer = api.post("/learners", nothing, by=cast.admin)
+        assert (answer.status, answer.body["error"]["message"]) == (400, "Send a JSON object.")

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from cerply.accounts import people, representation, serializers
 from cerply.accounts.access import LearnerView
 from cerply.accounts.models import Membership, Team, User
-from cerply.errors import Invalid
+from cerply.errors import BadRequest, Invalid
 from cerply.openapi import PAGE_PARAMETERS
 from cerply.requests import WRITES
 from ops.api import ApiView
@@ -78,7 +78,9 @@ class LearnersView(ApiView):
     )
     def post(self, request: Request) -> Response:
         value = self.body.parsed()
-        is_batch = isinstance(value, dict) and "learners" in value
+        if not isinstance(value, dict):
+            raise BadRequest("Send a JSON object.")
+        is_batch = "learners" in value
         given = self.valid(serializers.LearnerBatchInput)["learners"] if is_batch else [value]
         rows, problems = checked_rows(self.caller.member_of, given)
         if not problems:

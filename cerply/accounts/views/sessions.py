@@ -36,6 +36,7 @@ class LoginView(ApiView):
 
 class LogoutView(ApiView):
     idempotent = False
+    bodiless = frozenset({"POST"})
 
     @extend_schema(operation_id="signOut", summary="End this session", tags=TAGS, request=None, responses={204: None})
     def post(self, request: Request) -> Response:
