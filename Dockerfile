@@ -20,4 +20,4 @@ USER cerply
 EXPOSE 8080
 ARG IMAGE_REVISION=unknown IMAGE_CREATED=unknown IMAGE_TAG=unknown
 ENV IMAGE_REVISION=$IMAGE_REVISION IMAGE_CREATED=$IMAGE_CREATED IMAGE_TAG=$IMAGE_TAG
-CMD ["sh", "-c", "exec granian cerply.wsgi:application --interface wsgi --no-ws --host 0.0.0.0 --port ${PORT:-8080} --workers ${WEB_WORKERS:-2} --blocking-threads 1 --respawn-failed-workers"]
+CMD ["sh", "-c", "exec python -m cerply.management.web cerply.wsgi:application --interface wsgi --no-ws --host 0.0.0.0 --port ${PORT:-8080} --workers ${WEB_WORKERS:-2} --blocking-threads 1 --respawn-failed-workers"]

@@ -4,7 +4,7 @@ import base64
 import binascii
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 from typing import Any, NoReturn
 
@@ -58,6 +58,12 @@ class Env:
         value = self.text(name)
         return default if not value else value == "true"
 
+    def one_of(self, name: str, default: str, choices: Collection[str]) -> str:
+        value = self.text(name, default).upper()
+        if value not in choices:
+            refuse(f"{name} must be one of {', '.join(choices)}, not {value!r}.")
+        return value
+
     def number(self, name: str, default: int, *, least: int = 0) -> int:
         value = self.text(name, str(default))
         if not value.isascii() or not value.isdigit() or int(value) < least:
@@ -76,6 +82,14 @@ class Env:
             refuse(f"{name} is not set. Set it to a random text of at least {SHORTEST_SECRET} characters.")
         self.refuse_weak(name, value)
         return value
+
+    def former_secrets(self, name: str) -> list[str]:
+        """Secrets that still count while one is rotated: as strong as the one that follows them."""
+        values = self.words(name)
+        if not self.is_relaxed:
+            for value in values:
+                self.refuse_weak(name, value)
+        return values
 
     def refuse_weak(self, name: str, value: str) -> None:
         if value in PUBLISHED_SECRETS or len(value) < SHORTEST_SECRET or len(set(value)) < 8:
@@ -102,8 +116,8 @@ class Env:
                 key = b""
             if len(key) != 32:
                 refuse(f"{name} must be a comma-separated list of keys of 32 bytes in base64.")
-            if not self.is_relaxed and len(set(key)) < 8:
-                refuse(f"{name} holds a weak key. Make one with: openssl rand -base64 32")
+            if not self.is_relaxed and (len(set(key)) < 8 or key == base64.b64decode(development)):
+                refuse(f"{name} holds a weak or published key. Make one with: openssl rand -base64 32")
             keys.append(key)
         if not keys:
             refuse(f"{name} is not set. Make a key with: openssl rand -base64 32")
@@ -135,6 +149,8 @@ class Env:
             "file_path": "EMAIL_FILE_PATH",
         }
         options = {option: config[key] for option, key in names.items() if config.get(key)}
+        if not self.is_relaxed and (not config["EMAIL_BACKEND"].endswith("smtp.EmailBackend") or "host" not in options):
+            refuse(f"{name} must name a mail server outside of development and test: smtp+tls://user:password@host:587")
         if config["EMAIL_BACKEND"].endswith("smtp.EmailBackend"):
             options["timeout"] = 20
             options.pop("file_path", None)

@@ -4,6 +4,8 @@ from typing import Any
 
 import structlog
 
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
 
 def logging_config(*, json: bool, level: str) -> dict[str, Any]:
     """The ``LOGGING`` setting: everything to standard error, with the request id."""

@@ -7,10 +7,12 @@ from urllib.parse import urlsplit
 import environ
 
 from cerply.env import Env, refuse
-from cerply.logs import logging_config
+from cerply.logs import LEVELS, logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-environ.Env.read_env(BASE_DIR / ".env")
+if not Env(os.environ).is_relaxed:
+    # The demo and the tests say all that they need: a file for this machine's installation must not reach into them.
+    environ.Env.read_env(BASE_DIR / ".env")
 env = Env(os.environ)
 
 # -- which installation --
@@ -34,7 +36,7 @@ if not RELAXED and not HTTPS:
 # -- secrets --
 
 SECRET_KEY = env.secret("SECRET_KEY", "development-secret-key-not-for-production")
-SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS")
+SECRET_KEY_FALLBACKS = env.former_secrets("SECRET_KEY_FALLBACKS")
 ADMIN_TOKEN = env.admin_token()
 ADMIN_TOKEN_IS_IGNORED = bool(env.text("ADMIN_TOKEN")) and not ADMIN_TOKEN
 KEY_ENCRYPTION_KEYS = env.encryption_keys("KEY_ENCRYPTION_KEYS", "ZGV2ZWxvcG1lbnQta2V5LW5vdC1mb3ItcHJvZHVjdGk=")
@@ -93,6 +95,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "cerply.requests.RequestIdMiddleware",
+    "cerply.requests.ProbeMiddleware",
     "cerply.requests.NulMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -257,5 +260,5 @@ UNFOLD = {
     "DASHBOARD_CALLBACK": "cerply.dashboard.context",
     "LOGIN": {"form": "cerply.accounts.signing_in.StaffSignInForm"},
 }
-LOGGING = logging_config(json=not RELAXED or env.flag("LOG_JSON"), level=env.text("LOG_LEVEL", "INFO"))
+LOGGING = logging_config(json=not RELAXED or env.flag("LOG_JSON"), level=env.one_of("LOG_LEVEL", "INFO", LEVELS))
 LOGGING_CONFIG = "logging.config.dictConfig"

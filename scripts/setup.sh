@@ -3,6 +3,9 @@
 set -eu
 cd "$(dirname "$0")/.."
 
+# Some services and containers run without one.
+: "${HOME:=/}"
+
 say() { printf '%s\n' "$*" >&2; }
 
 # -- a Python --
@@ -29,12 +32,30 @@ find_python() {
     return 1
 }
 
+# -- packages of the system --
+
+# install WHY PACKAGE...: as root with apt; else says the one line that does it, and ends.
+install() {
+    why=$1; shift
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+        say "Installing $*."
+        DEBIAN_FRONTEND=noninteractive apt-get update -qq >/dev/null
+        DEBIAN_FRONTEND=noninteractive apt-get install -qq -o DPkg::Lock::Timeout=300 --no-install-recommends \
+            "$@" >/dev/null
+    else
+        say "$why. Install what is missing: sudo apt-get install $*"
+        exit 1
+    fi
+}
+
 # -- the environment --
 
 make_venv() {
     python=$(find_python makes_environments) || {
         if python=$(find_python is_good); then
-            say "$python cannot make virtual environments. On Debian: sudo apt-get install python3-venv"
+            install "Virtual environments need a package of Debian's" python3-venv
+            find_python makes_environments >/dev/null && make_venv && return
+            say "$python cannot make virtual environments."
         else
             say "Python 3.12 or newer is missing (3.13 is best). Install it, or put it on PATH, and try again."
         fi
@@ -82,14 +103,6 @@ fonts_are_there() {
 }
 
 if ! libraries_are_there || ! fonts_are_there; then
-    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
-        say "Installing $packages."
-        export DEBIAN_FRONTEND=noninteractive
-        apt-get update -qq >/dev/null
-        # shellcheck disable=SC2086 - words are what it should be split into
-        apt-get install -qq -o DPkg::Lock::Timeout=300 --no-install-recommends $packages >/dev/null
-    else
-        say "Certificates need libraries and fonts. Install them: sudo apt-get install $packages"
-        exit 1
-    fi
+    # shellcheck disable=SC2086 - words are what it should be split into
+    install "Certificates need libraries and fonts" $packages
 fi

@@ -80,7 +80,8 @@ def shortened(value: Any) -> Any:
 def walk() -> None:
     text(
         "# The API, route by route",
-        "Every request below was really made against the demo, with the answer that it got; long lists are cut. "
+        "Every request below was really made against a new demo, with the answer that it got; long lists are cut. Ids "
+        "that do not begin with zeros were made then: put your own in their place. "
         "`scripts/walk_api.py` writes this page. The whole contract, with every field, is at `/api/docs`.",
         "```sh\nexport CERPLY=http://127.0.0.1:8080/api\n```",
         "## Signing in",

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 # Its only effect is that `wait` returns.
 trap : TERM INT
 python manage.py qcluster &
-granian cerply.wsgi:application --interface wsgi --no-ws --host 0.0.0.0 --port "${PORT:-8080}" \
+python -m cerply.management.web cerply.wsgi:application --interface wsgi --no-ws --host 0.0.0.0 --port "${PORT:-8080}" \
     --workers "${WEB_WORKERS:-2}" --blocking-threads 1 --respawn-failed-workers &
 wait -n
 code=$?

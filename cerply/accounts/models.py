@@ -76,7 +76,9 @@ class UserManager(BaseUserManager["User"]):
         return self.get(organization=None, email__iexact=username)
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        """For ``manage.py createsuperuser``."""
+        """For ``manage.py createsuperuser``, which shows a `ValidationError` as a sentence."""
+        if self.filter(organization=None, email__iexact=email).exists():
+            raise ValidationError(f"{email} is staff already.")
         user = self.model(email=email, is_staff=True, is_superuser=True, role=None, **fields)
         user.set_password(password)
         user.save(using=self._db)

@@ -68,7 +68,7 @@ class Demo:
         """Until it is told to stop, or a part dies too often."""
         with Folder(self.folder):
             self._check_port()
-            shutil.rmtree(self.logs, ignore_errors=True)
+            forget(self.logs)
             self.logs.mkdir()
             supervisor = Supervisor(say)
             try:
@@ -209,8 +209,18 @@ class Folder:
             return
         with self:
             for name in OURS:
-                shutil.rmtree(self.path / name, ignore_errors=True)
+                forget(self.path / name)
         say(f"The demo in {self.path} starts over.")
+
+
+def forget(folder: Path) -> None:
+    """Removes it, or says who can."""
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        pass
+    except OSError:
+        raise Busy(f"{folder} belongs to another user, who ran the demo here. Remove it: sudo rm -r {folder}") from None
 
 
 def say(text: str) -> None:

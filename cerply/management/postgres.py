@@ -186,11 +186,12 @@ class Postgres:
 
     def _find_disguise(self) -> Disguise:
         """PostgreSQL refuses to run as root: it becomes somebody else, who must reach the folder and the binaries."""
-        server = str(binaries() / "postgres")
+        # This one looks whether it may run its neighbour, as the one that makes the data folder will.
+        initdb = str(binaries() / "initdb")
         for disguise in DISGUISES:
             with suppress(subprocess.SubprocessError):
                 tried = spawn(
-                    ["/bin/sh", "-c", 'cd "$0" && exec "$1" --version', str(self.folder.parent), server],
+                    ["/bin/sh", "-c", 'cd "$0" && exec "$1" --show -D "$0/none"', str(self.folder.parent), initdb],
                     environment=self._environment(),
                     output=subprocess.PIPE,
                     before_exec=disguise.put_on,

@@ -10,6 +10,8 @@ NOBODY = 65534
 PR_SET_KEEPCAPS = 8
 PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_RAISE = 2
+PR_SET_SECUREBITS = 28
+SECBIT_NO_SETUID_FIXUP = 4
 CAP_DAC_OVERRIDE = 1
 LINUX_CAPABILITY_VERSION_3 = 0x20080522
 
@@ -42,6 +44,8 @@ def become_nobody_who_may_enter() -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     bit = 1 << CAP_DAC_OVERRIDE
     libc.prctl(PR_SET_KEEPCAPS, 1)
+    # Else access(2), by which PostgreSQL's programs look for each other, would leave the capability out of account.
+    libc.prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP)
     become_nobody()
     header = (ctypes.c_uint32 * 2)(LINUX_CAPABILITY_VERSION_3, 0)
     # Effective, permitted and inheritable, of capabilities 0 to 31 and then of the rest.

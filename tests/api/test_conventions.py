@@ -72,6 +72,15 @@ LIMITED = {"/api/flags", "/api/version"}
 UNLIMITED = {"/api/health", "/api/health/live", "/api/health/ready"}
 
 
+@pytest.mark.parametrize("host", ["10.1.2.3:8080", "127.0.0.1", "nonsense", "a_b"])
+def test_health_is_asked_by_address(db: None, settings: Settings, host: str) -> None:
+    settings.ALLOWED_HOSTS = ["cerply.example"]
+    settings.PUBLIC_HOST = "cerply.example"
+    for path in UNLIMITED:
+        assert Client().get(path, headers={"Host": host}).status_code == 200
+    assert Client().get("/api/version", headers={"Host": host}).status_code == 400
+
+
 def test_what_has_become_of_it_since_is_not_told(api: Api, cast: Cast) -> None:
     [certificate] = complete(cast.learner, cast.track).certificates
     before = api.get("/certificates", by=cast.admin).body["certificates"][0]["issuedAt"]

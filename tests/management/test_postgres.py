@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import pytest
 
 from cerply.management import postgres
 from cerply.management.postgres import Postgres, PostgresError
-from cerply.management.unprivileged import DISGUISES, Disguise
+from cerply.management.unprivileged import DISGUISES, NOBODY, Disguise, become_nobody_who_may_enter
 from tests.management.watching import is_alive, own_environment
 
 pytestmark = pytest.mark.slow
@@ -175,6 +176,22 @@ def test_root_runs_it_as_somebody_else(monkeypatch: pytest.MonkeyPatch, tmp_path
         if "does not run as root" not in str(exc):
             raise
         pytest.skip("not where these folders lie, or not in this container")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.getuid() != 0, reason="only root has to be somebody else")
+def test_root_runs_it_out_of_a_closed_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As in /root, where a container forbids namespaces: the programs look by access(2) whether they may run."""
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    package = postgres.binaries().parents[1]
+    for folder in package.parent.glob(f"{package.name}*"):
+        shutil.copytree(folder, closed / folder.name, symlinks=True)
+    programs = closed / package.name / "pginstall" / "bin"
+    monkeypatch.setattr(postgres, "binaries", lambda: programs)
+    monkeypatch.setattr(postgres, "DISGUISES", (Disguise(become_nobody_who_may_enter, NOBODY),))
+    with Postgres(closed / "postgres") as server:
+        assert tables(server) == []
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root has to be somebody else")

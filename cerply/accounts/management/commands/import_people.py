@@ -43,7 +43,8 @@ class Command(BaseCommand):
         except BadFile as exc:
             for number, problem in exc.problems:
                 self.stderr.write(f"line {number}: {problem}")
-            raise CommandError(f"Nothing was imported: {len(exc.problems)} problems.") from exc
+            count = len(exc.problems)
+            raise CommandError(f"Nothing was imported: {count} problem{'s' if count > 1 else ''}.") from exc
         would = "It would be: " if options["dry_run"] else ""
         self.stdout.write(f"{would}{imported}")
 
@@ -51,6 +52,8 @@ class Command(BaseCommand):
         organizations = Organization.objects.open()
         if text is None:
             first = list(organizations[:2])
+            if not first:
+                raise CommandError("There is no organization yet. Make one in the admin.")
             if len(first) != 1:
                 raise CommandError("Say which organization it is for: --organization ID.")
             return first[0]
