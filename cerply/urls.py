@@ -5,6 +5,7 @@ from django.urls import include, path
 from django.views.generic import TemplateView
 
 from cerply.accounts.passwords import NewPasswordView
+from certificates.urls import published
 
 urlpatterns = [
     path("admin/", admin.site.urls),
@@ -14,6 +15,7 @@ urlpatterns = [
         name="password-changed",
     ),
     path("password/<uidb64>/<token>", NewPasswordView.as_view(), name="password"),
+    path("", include(published)),
     path("api/", include("cerply.accounts.urls")),
     path("api/", include("cerply.tracks.urls")),
     path("api/", include("gamification.urls")),
