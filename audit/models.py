@@ -16,6 +16,7 @@ NO_ORGANIZATION = UUID(int=0)
 
 class EventType(models.TextChoices):
     BADGE_AWARDED = "badge_awarded", "Badge awarded"
+    BADGE_CERTIFIED = "badge_certified", "Badge certified"
     LEVEL_CHANGED = "level_changed", "Level changed"
     COMPLETION_RECORDED = "completion_recorded", "Completion recorded"
     CERTIFICATE_ISSUED = "certificate_issued", "Certificate issued"

@@ -5,7 +5,8 @@ from django.urls import include, path
 from django.views.generic import TemplateView
 
 from cerply.accounts.passwords import NewPasswordView
-from certificates.urls import published
+from certificates.urls import published as published_certificates
+from gamification.urls import published as published_badges
 
 urlpatterns = [
     path("admin/", admin.site.urls),
@@ -15,7 +16,8 @@ urlpatterns = [
         name="password-changed",
     ),
     path("password/<uidb64>/<token>", NewPasswordView.as_view(), name="password"),
-    path("", include(published)),
+    path("", include(published_certificates)),
+    path("", include(published_badges)),
     path("api/", include("cerply.accounts.urls")),
     path("api/", include("cerply.tracks.urls")),
     path("api/", include("gamification.urls")),

@@ -54,14 +54,7 @@ def unsigned(claim: Claim, issuer: Issuer, slot: StatusSlot) -> dict[str, Any]:
             "type": ["AchievementSubject"],
             "name": claim.learner_name,
             "achievement": dict(claim.achievement),
-            "result": [
-                {
-                    "type": ["Result"],
-                    "resultDescription": description["id"],
-                    "status": "Completed",
-                }
-                for description in claim.achievement.get("resultDescription", [])
-            ],
+            **_results(claim.achievement),
         },
         "evidence": [{"type": ["Evidence"], "narrative": claim.narrative, "genre": claim.genre}],
         "credentialStatus": {
@@ -72,6 +65,16 @@ def unsigned(claim: Claim, issuer: Issuer, slot: StatusSlot) -> dict[str, Any]:
             "statusListCredential": status_list,
         },
     }
+
+
+def _results(achievement: Mapping[str, Any]) -> dict[str, Any]:
+    """What was achieved, where the achievement describes results."""
+    descriptions = achievement.get("resultDescription", [])
+    results = [
+        {"type": ["Result"], "resultDescription": description["id"], "status": "Completed"}
+        for description in descriptions
+    ]
+    return {"result": results} if results else {}
 
 
 def profile(issuer: Issuer) -> dict[str, Any]:

@@ -1,4 +1,5 @@
 from gamification.models.badges import Badge, BadgeRule, LearnerBadge, RuleKind
+from gamification.models.credentials import BadgeCredential
 from gamification.models.progress import (
     Attempt,
     Completion,
@@ -12,6 +13,7 @@ from gamification.models.progress import (
 __all__ = [
     "Attempt",
     "Badge",
+    "BadgeCredential",
     "BadgeRule",
     "Completion",
     "LearnerBadge",
