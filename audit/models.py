@@ -16,6 +16,7 @@ NO_ORGANIZATION = UUID(int=0)
 
 class EventType(models.TextChoices):
     BADGE_AWARDED = "badge_awarded", "Badge awarded"
+    BADGE_CERTIFIED = "badge_certified", "Badge certified"
     LEVEL_CHANGED = "level_changed", "Level changed"
     COMPLETION_RECORDED = "completion_recorded", "Completion recorded"
     CERTIFICATE_ISSUED = "certificate_issued", "Certificate issued"
@@ -60,6 +61,8 @@ class EventType(models.TextChoices):
     ROLLOUT_CHANGED = "rollout_changed", "Rollout changed"
     SIGNING_KEY_CREATED = "signing_key_created", "Signing key created"
     SIGNING_KEY_ROTATED = "signing_key_rotated", "Signing key rotated"
+    SIGNING_KEY_COMPROMISED = "signing_key_compromised", "Signing key compromised"
+    CREDENTIAL_SIGNED_AGAIN = "credential_signed_again", "Credential signed again"
     AUDIT_PURGED = "audit_purged", "Audit purged"
 
 

@@ -25,6 +25,8 @@ PUBLIC_URL = env.url("PUBLIC_URL", f"http://127.0.0.1:{PORT}")
 PUBLIC_HOST = urlsplit(PUBLIC_URL).hostname or ""
 HTTPS = PUBLIC_URL.startswith("https://")
 ISSUER_HOST = env.host("ISSUER_HOST", urlsplit(PUBLIC_URL).netloc)
+# Where the issuers' documents are. Only development does without TLS.
+ISSUER_URL = f"{'https' if HTTPS else 'http'}://{ISSUER_HOST}"
 VERSION = "0.1.0"
 IMAGE_REVISION = env.text("IMAGE_REVISION", "unknown")
 IMAGE_CREATED = env.text("IMAGE_CREATED", "unknown")
@@ -251,6 +253,8 @@ JOBS = {
     "mail_password_links": {"run": "cerply.accounts.passwords.mail_owed", "cron": "*/5 * * * *"},
     "fold_kpis": {"run": "audit.kpis.fold", "cron": "*/5 * * * *"},
     "render_certificates": {"run": "certificates.rendering.render_owed", "cron": "*/5 * * * *"},
+    "sign_again": {"run": "certificates.signing_again.sign_again", "cron": "*/5 * * * *"},
+    "sign_status_lists": {"run": "certificates.status_lists.sign_lapsing", "cron": "*/5 * * * *"},
     "catch_up_features": {"run": "gamification.catchup.resume", "cron": "*/5 * * * *"},
 }
 

@@ -6,6 +6,8 @@ from django.views.generic import TemplateView
 
 from cerply.accounts.passwords import NewPasswordView
 from cerply.accounts.signing_in import staff_sign_in
+from certificates.urls import published as published_certificates
+from gamification.urls import published as published_badges
 
 urlpatterns = [
     path("admin/login/", staff_sign_in),
@@ -16,6 +18,8 @@ urlpatterns = [
         name="password-changed",
     ),
     path("password/<uidb64>/<token>", NewPasswordView.as_view(), name="password"),
+    path("", include(published_certificates)),
+    path("", include(published_badges)),
     path("api/", include("cerply.accounts.urls")),
     path("api/", include("cerply.tracks.urls")),
     path("api/", include("gamification.urls")),

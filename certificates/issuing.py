@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
@@ -12,10 +13,12 @@ from audit.recording import Event, record_many
 from cerply import clock
 from cerply.accounts.models import Organization, User
 from cerply.permissions import Actor
-from cerply.tracks.models import Track
-from certificates import signing
-from certificates.keys import signer_of
+from cerply.tracks.models import Track, TrackVersion
+from cerply.tracks.versions import current_versions
+from certificates.credentials import certify
+from certificates.issuers import issuer_of
 from certificates.models import Certificate, Source
+from certificates.openbadges import EVIDENCE, Claim, achievement_of_track
 from ops.wake import enqueue
 
 type Pair = tuple[UUID, UUID]
@@ -61,28 +64,42 @@ def issue(achievements: Sequence[Achievement], *, actor: Actor) -> list[Certific
     Certificate.objects.filter(id__in=lapsed).update(replaced_at=now)
     [organization_id] = {given.learner.member_of for given in due}
     organization = Organization.objects.get(id=organization_id)
-    signer = signer_of(organization_id, actor=actor)
-    certificates = []
-    for given in due:
-        certificate = Certificate(
+    versions = current_versions(given.track for given in due)
+    claims = [_claim(given, versions[given.track.id], now) for given in due]
+    credentials = certify(issuer_of(organization), claims, actor=actor)
+    certificates = [
+        Certificate(
+            id=credential.id,
             organization=organization,
             learner=given.learner,
             track=given.track,
+            track_version=versions[given.track.id],
+            credential=credential,
             organization_name=organization.name,
             learner_name=given.learner.name,
-            track_title=given.track.title,
+            track_title=versions[given.track.id].title,
             colour=organization.colour,
             logo=organization.logo.name or "",
             source=given.source,
             public_url=settings.PUBLIC_URL,
             issued_at=now,
         )
-        signing.sign(certificate, signer)
-        certificates.append(certificate)
+        for given, credential in zip(due, credentials, strict=True)
+    ]
     Certificate.objects.bulk_create(certificates)
     record_many([_issued(certificate) for certificate in certificates], actor=actor)
     enqueue("certificates.rendering.render_owed")
     return certificates
+
+
+def _claim(given: Achievement, version: TrackVersion, now: datetime) -> Claim:
+    return Claim(
+        learner_name=given.learner.name,
+        achievement=achievement_of_track(version),
+        narrative=EVIDENCE[given.source],
+        genre=given.source,
+        issued_at=now,
+    )
 
 
 def _issued(certificate: Certificate) -> Event:
@@ -95,6 +112,7 @@ def _issued(certificate: Certificate) -> Event:
             "learnerId": str(certificate.learner_id),
             "trackId": str(certificate.track_id),
             "source": certificate.source,
-            "keyId": str(certificate.key_id),
+            "keyId": str(certificate.credential.key_id),
+            "trackVersion": certificate.track_version.number,
         },
     )

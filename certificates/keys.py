@@ -5,12 +5,11 @@ bound to the organization and the key's id as associated data. Older keys of tha
 """
 
 import secrets
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Protocol
 from uuid import UUID, uuid4
 
-from cryptography.exceptions import InvalidSignature, InvalidTag
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 from django.db import transaction
@@ -20,10 +19,10 @@ from audit.recording import Event, record
 from cerply import clock
 from cerply.accounts.models import Organization
 from cerply.permissions import Actor
-from certificates.models import SigningKey
+from certificates.models import SigningKey, StatusList
+from ops.wake import enqueue
 
 NONCE_LENGTH = 12
-SIGNATURE_LENGTH = 64
 
 
 class Signer(Protocol):
@@ -32,8 +31,8 @@ class Signer(Protocol):
     @property
     def key(self) -> SigningKey: ...
 
-    def sign(self, message: bytes) -> str:
-        """The Ed25519 signature, base64url without padding."""
+    def sign(self, message: bytes) -> bytes:
+        """The Ed25519 signature, 64 bytes."""
 
 
 class LocalSigner:
@@ -46,8 +45,8 @@ class LocalSigner:
     def __repr__(self) -> str:
         return f"<LocalSigner {self.key.id}>"
 
-    def sign(self, message: bytes) -> str:
-        return urlsafe_b64encode(self._private_key.sign(message)).rstrip(b"=").decode()
+    def sign(self, message: bytes) -> bytes:
+        return self._private_key.sign(message)
 
 
 class KeyUnavailable(Exception):
@@ -75,20 +74,29 @@ def rotate(organization_id: UUID, *, actor: Actor) -> SigningKey:
     return _create(organization_id, EventType.SIGNING_KEY_ROTATED, actor)
 
 
-def verifies(key: SigningKey, message: bytes, signature: str) -> bool:
-    """Whether the key's private half made this signature of the message."""
-    try:
-        raw = urlsafe_b64decode(signature.encode("ascii") + b"=" * (-len(signature) % 4))
-    except ValueError:
-        return False
-    # One signature has one spelling.
-    if len(raw) != SIGNATURE_LENGTH or urlsafe_b64encode(raw).rstrip(b"=").decode() != signature:
-        return False
-    try:
-        Ed25519PublicKey.from_public_bytes(bytes(key.public_key)).verify(raw, message)
-    except InvalidSignature:
-        return False
-    return True
+@transaction.atomic
+def compromise(key_id: UUID, *, actor: Actor, reason: str) -> SigningKey:
+    """Somebody else may have the private half: nothing that the key signed counts any more, whenever it did.
+
+    An active one is replaced first. What is genuine is signed again by `certificates.signing_again`. Doing it twice
+    changes nothing.
+    """
+    organization_id = SigningKey.objects.values_list("organization_id", flat=True).get(id=key_id)
+    Organization.objects.locked().get(id=organization_id)
+    key = SigningKey.objects.select_for_update().get(id=key_id)
+    if key.compromised_at:
+        return key
+    if key.retired_at is None:
+        rotate(organization_id, actor=actor)
+        key.refresh_from_db()
+    key.compromised_at = clock.now()
+    key.save(update_fields=["compromised_at"])
+    # Those that it signed are signed anew when they are fetched next.
+    StatusList.objects.filter(issuer__organization_id=organization_id).update(document="", jwt="")
+    event = Event(EventType.SIGNING_KEY_COMPROMISED, organization_id, "signing_key", key.id, {"reason": reason})
+    record(event, actor=actor)
+    enqueue("certificates.signing_again.sign_again")
+    return key
 
 
 def _create(organization_id: UUID, event: EventType, actor: Actor) -> SigningKey:

@@ -1,5 +1,6 @@
 """Certificates as the API writes them."""
 
+import json
 from datetime import datetime
 from typing import Any
 
@@ -46,17 +47,20 @@ def revoked(row: Certificate) -> dict[str, Any]:
 
 
 def verified(row: Certificate, moment: datetime) -> dict[str, Any]:
+    """How it stands, and what was signed: nothing that only the database says."""
     status = row.status_at(moment)
     reason = {"reason": REASONS[status]} if status in REASONS else {}
+    signed = json.loads(row.credential.document)
+    subject = signed["credentialSubject"]
     return {
         "valid": status is Status.VALID,
         "revoked": status is Status.REVOKED,
         **reason,
         "status": status,
-        "issuedAt": rfc3339(row.issued_at),
-        "expiresAt": rfc3339(row.expires_at) if row.expires_at else None,
-        "learnerName": row.learner_name,
-        "trackTitle": row.track_title,
-        "organizationName": row.organization_name,
-        "source": row.source,
+        "issuedAt": signed["validFrom"],
+        "expiresAt": signed.get("validUntil"),
+        "learnerName": subject["name"],
+        "trackTitle": subject["achievement"]["name"],
+        "organizationName": signed["issuer"]["name"],
+        "source": signed["evidence"][0]["genre"],
     }

@@ -26,7 +26,7 @@ class Certificate(serializers.Serializer[Any]):
     expiresAt = MomentField(allow_null=True)
     revokedAt = MomentField(allow_null=True)
     status = serializers.ChoiceField(Status.choices)
-    signature = serializers.CharField(help_text="Ed25519, base64url.")
+    signature = serializers.CharField(help_text="The `proofValue` of its credential: Ed25519, in multibase.")
     verificationUrl = serializers.CharField()
     downloadUrl = serializers.CharField()
 

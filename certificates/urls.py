@@ -1,7 +1,7 @@
-"""Certificates, below ``/api``."""
+"""Certificates, below ``/api``; and the documents that verifiers fetch, whose addresses credentials bear."""
 
 from cerply.routing import route
-from certificates import views
+from certificates import publishing, views
 
 urlpatterns = [
     route("learners/<id:learner_id>/certificates", views.LearnerCertificatesView, "learner-certificates"),
@@ -9,4 +9,11 @@ urlpatterns = [
     route("certificates/<id:certificate_id>/download", views.DownloadView, "certificate-download"),
     route("certificates/<id:certificate_id>/verify", views.VerifyView, "certificate-verify"),
     route("certificates/<id:certificate_id>/revoke", views.RevokeView, "certificate-revoke"),
+]
+
+published = [
+    route("issuers/<id:issuer_id>/did.json", publishing.DidDocumentView, "did-document"),
+    route("issuers/<id:issuer_id>/jwks.json", publishing.KeySetView, "issuer-keys"),
+    route("status/<id:status_list_id>", publishing.StatusListView, "status-list"),
+    route("achievements/<id:achievement_id>", publishing.AchievementView, "achievement"),
 ]

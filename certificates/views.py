@@ -37,7 +37,7 @@ class LearnerCertificatesView(LearnerView):
         responses={200: serializers.CertificatePage},
     )
     def get(self, request: Request, learner_id: UUID) -> Response:
-        rows = Certificate.objects.in_reach_of(self.caller).filter(learner_id=learner_id)
+        rows = Certificate.objects.in_reach_of(self.caller).filter(learner_id=learner_id).select_related("credential")
         now = clock.now()
         return Response(self.page().of_queryset("certificates", rows, lambda row: representation.certificate(row, now)))
 
@@ -65,7 +65,7 @@ class CertificatesView(ApiView):
     def get(self, request: Request) -> Response:
         query, page = self.query(serializers.CertificateQuery), self.page()
         moment = query.get("asOf") or clock.now()
-        rows = Certificate.objects.in_reach_of(self.caller)
+        rows = Certificate.objects.in_reach_of(self.caller).select_related("credential")
         if "asOf" in query:
             rows = rows.issued_by(moment)
         if "track" in query:
@@ -124,7 +124,7 @@ class VerifyView(ApiView):
     rate_class = "verification"
 
     def find(self) -> None:
-        rows = Certificate.objects.select_related("key").filter(id=self.kwargs["certificate_id"])
+        rows = Certificate.objects.select_related("credential__key").filter(id=self.kwargs["certificate_id"])
         found = rows.first()
         if found is None:
             raise NotFound("There is no such certificate.")
@@ -143,7 +143,7 @@ class VerifyView(ApiView):
         signature = request.query_params.get("signature")
         if not signature:
             raise BadRequest("Give the certificate's signature.", details={"signature": ["This field is required."]})
-        if not is_genuine(self.certificate, signature):
+        if not is_genuine(self.certificate.credential, signature):
             body = representation.NOT_GENUINE
         else:
             body = representation.verified(self.certificate, clock.now())

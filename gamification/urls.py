@@ -1,5 +1,5 @@
 from cerply.routing import route
-from gamification import views
+from gamification import badge_views, views
 
 urlpatterns = [
     route("attempts", views.AttemptsView, "attempts"),
@@ -9,4 +9,15 @@ urlpatterns = [
     route("learners/<id:learner_id>/levels", views.LevelsView, "learner-levels"),
     route("learners/<id:learner_id>/badges", views.BadgesView, "learner-badges"),
     route("learners/<id:learner_id>/badges/<segment:slug>", views.BadgeView, "learner-badge"),
+    route(
+        "learners/<id:learner_id>/badges/<segment:slug>/credential", badge_views.BadgeCredentialView, "badge-credential"
+    ),
+    route("learners/<id:learner_id>/badges/<segment:slug>/image.png", badge_views.BakedPngView, "badge-png"),
+    route("learners/<id:learner_id>/badges/<segment:slug>/image.svg", badge_views.BakedSvgView, "badge-svg"),
+]
+
+# What credentials name, for verifiers.
+published = [
+    route("badges/<segment:slug>/<int:version>", badge_views.BadgeAchievementView, "badge-achievement"),
+    route("badges/<segment:slug>/<int:version>/image.png", badge_views.BadgePictureView, "badge-picture"),
 ]

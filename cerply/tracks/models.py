@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from typing import Self
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.db import connections, models
 from django.db.models import Q
@@ -12,6 +12,9 @@ from cerply.accounts.models import Organization
 from cerply.identifiers import uuid7
 from cerply.permissions import Caller
 from cerply.tenancy import TenantQuerySet
+
+# How long a certificate may last.
+MOST_MONTHS = 600
 
 
 class CertifiesFrom(models.TextChoices):
@@ -41,7 +44,15 @@ class Track(models.Model):
     )
     external_id = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001 - unique where there is one
     title = models.CharField(max_length=255)
+    description = models.TextField(blank=True, help_text="What it is about; certificates bear it.")
+    criteria = models.TextField(
+        blank=True, help_text="What one must do for the certificate; empty: answer each item correctly."
+    )
+    language = models.CharField(max_length=16, default="en", help_text="In which it is written, as BCP 47: en, pt-BR.")
     certifies_from = models.CharField(max_length=16, choices=CertifiesFrom, default=CertifiesFrom.SYSTEM)
+    valid_months = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="How long its certificates last; empty: they do not expire."
+    )
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
     objects = TrackQuerySet.as_manager()
@@ -59,6 +70,10 @@ class Track(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(certifies_from__in=CertifiesFrom.values), name="tracks_certifies_from_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(valid_months=None) | Q(valid_months__gte=1, valid_months__lte=MOST_MONTHS),
+                name="tracks_valid_months_in_range",
             ),
         ]
 
@@ -108,3 +123,29 @@ class Item(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+
+class TrackVersion(models.Model):
+    """A track as it was when somebody was certified for it. Never changed; the same content is the same version."""
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    track = models.ForeignKey(Track, on_delete=models.PROTECT, related_name="versions")
+    number = models.PositiveIntegerField()
+    content_sha256 = models.BinaryField(max_length=32)
+    title = models.CharField(max_length=255)
+    description = models.TextField(blank=True)
+    criteria = models.TextField(blank=True)
+    language = models.CharField(max_length=16)
+    items = models.JSONField(default=list, help_text="The titles of its active items, in their order.")
+    created_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        db_table = "track_versions"
+        ordering = ["track_id", "number"]
+        constraints = [
+            models.UniqueConstraint(fields=["track", "content_sha256"], name="track_versions_one_per_content"),
+            models.UniqueConstraint(fields=["track", "number"], name="track_versions_numbered_per_track"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.title} ({self.number})"

@@ -1,4 +1,5 @@
 from gamification.models.badges import LARGEST_COUNT, Badge, BadgeRule, LearnerBadge, RuleKind
+from gamification.models.credentials import BadgeCredential
 from gamification.models.progress import (
     Attempt,
     Completion,
@@ -13,6 +14,7 @@ __all__ = [
     "LARGEST_COUNT",
     "Attempt",
     "Badge",
+    "BadgeCredential",
     "BadgeRule",
     "Completion",
     "LearnerBadge",

@@ -1,19 +1,18 @@
-"""Certificates, and the keys that sign them."""
+"""Certificates: what learners are certified for."""
 
 from datetime import datetime
-from typing import Any, Self
+from typing import Self
 from uuid import uuid4
 
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
-from cerply import clock
 from cerply.accounts.models import Organization, User
-from cerply.clock import rfc3339
 from cerply.permissions import Caller
 from cerply.tenancy import TenantQuerySet
-from cerply.tracks.models import Track
+from cerply.tracks.models import Track, TrackVersion
+from certificates.models.credentials import Credential
 
 
 class Source(models.TextChoices):
@@ -30,36 +29,6 @@ class Status(models.TextChoices):
     REVOKED = "revoked", "Revoked"
     SUSPENDED = "suspended", "Suspended"
     REPLACED = "replaced", "Replaced"
-
-
-class SigningKeyQuerySet(TenantQuerySet["SigningKey"]):
-    def active(self) -> Self:
-        return self.filter(retired_at=None)
-
-
-class SigningKey(models.Model):
-    """An Ed25519 key pair of an organization. The private half is encrypted, see `certificates.keys`."""
-
-    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
-    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="signing_keys")
-    public_key = models.BinaryField(max_length=32)
-    sealed_private_key = models.BinaryField()
-    created_at = models.DateTimeField(default=clock.now)
-    retired_at = models.DateTimeField(null=True, blank=True)
-
-    objects = SigningKeyQuerySet.as_manager()
-
-    class Meta:
-        db_table = "signing_keys"
-        ordering = ["-created_at", "-id"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["organization"], condition=Q(retired_at=None), name="signing_keys_one_active_per_organization"
-            )
-        ]
-
-    def __str__(self) -> str:
-        return str(self.id)
 
 
 class CertificateQuerySet(TenantQuerySet["Certificate"]):
@@ -111,6 +80,9 @@ class Certificate(models.Model):
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="certificates")
     learner = models.ForeignKey(User, on_delete=models.PROTECT, related_name="certificates", db_index=False)
     track = models.ForeignKey(Track, on_delete=models.PROTECT, related_name="certificates")
+    track_version = models.ForeignKey(TrackVersion, on_delete=models.PROTECT, related_name="+", db_index=False)
+    # What others verify; it has the certificate's id.
+    credential = models.OneToOneField(Credential, on_delete=models.PROTECT, related_name="certificate")
     organization_name = models.CharField(max_length=255)
     learner_name = models.CharField(max_length=255)
     track_title = models.CharField(max_length=255)
@@ -120,8 +92,6 @@ class Certificate(models.Model):
     public_url = models.CharField(max_length=255, help_text="Where it said that it can be verified.")
     issued_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True, blank=True)
-    key = models.ForeignKey(SigningKey, on_delete=models.PROTECT, related_name="certificates")
-    signature = models.CharField(max_length=128)
     revoked_at = models.DateTimeField(null=True, blank=True)
     revocation_reason = models.CharField(max_length=500, blank=True)
     replaced_at = models.DateTimeField(null=True, blank=True)
@@ -172,33 +142,20 @@ class Certificate(models.Model):
             return Status.EXPIRED
         return Status.VALID
 
-    def statement(self) -> dict[str, Any]:
-        """What is signed. It has no room for what may change later."""
-        return {
-            "id": str(self.id),
-            "organizationId": str(self.organization_id),
-            "organizationName": self.organization_name,
-            "learnerId": str(self.learner_id),
-            "learnerName": self.learner_name,
-            "trackId": str(self.track_id),
-            "trackTitle": self.track_title,
-            "source": self.source,
-            "issuedAt": rfc3339(self.issued_at),
-            "expiresAt": rfc3339(self.expires_at) if self.expires_at else None,
-        }
+    @property
+    def signature(self) -> str:
+        """The ``proofValue`` of its credential."""
+        return self.credential.proof_value
 
     @property
     def verification_url(self) -> str:
-        """Where anyone can verify it now."""
-        return self.verification_url_at(settings.PUBLIC_URL)
+        """Where a program can verify it now."""
+        return f"{settings.PUBLIC_URL}/api/certificates/{self.id}/verify?signature={self.signature}"
 
     @property
     def printed_url(self) -> str:
-        """The address that its PDF shows."""
-        return self.verification_url_at(self.public_url)
-
-    def verification_url_at(self, public_url: str) -> str:
-        return f"{public_url}/api/certificates/{self.id}/verify?signature={self.signature}"
+        """The page for whoever is shown it: the address that its PDF and its code bear."""
+        return f"{self.public_url}/verify/{self.id}"
 
     @property
     def download_url(self) -> str:

@@ -1,0 +1,16 @@
+from certificates.models.certificates import Certificate, CertificateQuerySet, Source, Status
+from certificates.models.credentials import SLOTS, Credential, StatusList, StatusSlot
+from certificates.models.issuers import Issuer, SigningKey
+
+__all__ = [
+    "SLOTS",
+    "Certificate",
+    "CertificateQuerySet",
+    "Credential",
+    "Issuer",
+    "SigningKey",
+    "Source",
+    "Status",
+    "StatusList",
+    "StatusSlot",
+]

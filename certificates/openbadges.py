@@ -1,0 +1,110 @@
+"""What a credential says: an ``OpenBadgeCredential`` (1EdTech, Open Badges 3.0) before it is signed.
+
+Only terms that its two contexts define are used: any other would be dropped when signing, and refused by verifiers.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.conf import settings
+
+from cerply.clock import rfc3339
+from cerply.tracks.models import TrackVersion
+from certificates.jsonld import CREDENTIALS_V2, OPEN_BADGES
+from certificates.models import Issuer, Source, StatusSlot
+
+# Where the answers came from; a stranger reads the sentence, a program the genre.
+EVIDENCE = {
+    Source.SELF: "Answers that the learner recorded herself.",
+    Source.SYSTEM: "Answers that the organization's systems recorded.",
+    Source.OUTSIDE: "Completed outside Cerply, as the organization confirms.",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """What is to be certified. ``achievement`` is an Open Badges Achievement, see `achievement_of_track`."""
+
+    id: UUID = field(default_factory=uuid4)
+    learner_name: str
+    achievement: Mapping[str, Any]
+    narrative: str
+    genre: str
+    issued_at: datetime
+    valid_until: datetime | None = None
+
+
+def unsigned(claim: Claim, issuer: Issuer, slot: StatusSlot) -> dict[str, Any]:
+    """The credential without its proof."""
+    status_list = slot.status_list.url
+    return {
+        "@context": [CREDENTIALS_V2, OPEN_BADGES],
+        "id": f"urn:uuid:{claim.id}",
+        "type": ["VerifiableCredential", "OpenBadgeCredential"],
+        "name": claim.achievement["name"],
+        "issuer": profile(issuer),
+        "validFrom": rfc3339(claim.issued_at),
+        **({"validUntil": rfc3339(claim.valid_until)} if claim.valid_until else {}),
+        "credentialSubject": {
+            # Random, and of this credential alone: it tells nobody who else holds what.
+            "id": f"urn:uuid:{uuid4()}",
+            "type": ["AchievementSubject"],
+            "name": claim.learner_name,
+            "achievement": dict(claim.achievement),
+            **_results(claim.achievement),
+        },
+        "evidence": [{"type": ["Evidence"], "narrative": claim.narrative, "genre": claim.genre}],
+        "credentialStatus": {
+            "id": f"{status_list}#{slot.index}",
+            "type": "BitstringStatusListEntry",
+            "statusPurpose": "revocation",
+            "statusListIndex": str(slot.index),
+            "statusListCredential": status_list,
+        },
+    }
+
+
+def _results(achievement: Mapping[str, Any]) -> dict[str, Any]:
+    """What was achieved, where the achievement describes results."""
+    descriptions = achievement.get("resultDescription", [])
+    results = [
+        {"type": ["Result"], "resultDescription": description["id"], "status": "Completed"}
+        for description in descriptions
+    ]
+    return {"result": results} if results else {}
+
+
+def profile(issuer: Issuer) -> dict[str, Any]:
+    """The issuer's Profile, as it is frozen into a credential."""
+    return {"id": issuer.did, "type": ["Profile"], "name": issuer.organization.name}
+
+
+def achievement_of_track(version: TrackVersion) -> dict[str, Any]:
+    """The Achievement that completing this version of a track is."""
+    url = f"{settings.ISSUER_URL}/achievements/{version.id}"
+    return {
+        "id": url,
+        "type": ["Achievement"],
+        "achievementType": "CertificateOfCompletion",
+        "name": version.title,
+        "description": version.description or f"The track “{version.title}”.",
+        "criteria": {"narrative": version.criteria or _default_criteria(version)},
+        "inLanguage": version.language,
+        "version": str(version.number),
+        "resultDescription": [
+            {
+                "id": f"{url}#completion",
+                "type": ["ResultDescription"],
+                "name": "Completion of the track",
+                "resultType": "Status",
+            }
+        ],
+    }
+
+
+def _default_criteria(version: TrackVersion) -> str:
+    number = len(version.items)
+    return f"Each of the {number} items answered correctly at least once: " + "; ".join(version.items) + "."
