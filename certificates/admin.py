@@ -54,12 +54,12 @@ class CertificateAdmin(ReadOnlyAdmin):
         "expires_at",
         "revoked_at",
         "revocation_reason",
-        "key",
+        "signing_key",
         "signature",
         "verification",
         "download",
     ]
-    readonly_fields = ["status", "verification", "download"]
+    readonly_fields = ["status", "signing_key", "signature", "verification", "download"]
     actions_detail = ["revoke_certificate"]
 
     def get_search_results(
@@ -78,9 +78,14 @@ class CertificateAdmin(ReadOnlyAdmin):
     def status(self, certificate: Certificate) -> str:
         return str(certificate.status_at(clock.now()).label)
 
+    @admin.display(description="signed with key")
+    def signing_key(self, certificate: Certificate) -> str:
+        key = certificate.credential.key
+        return format_html('<a href="{}">{}</a>', change_url(key), key)
+
     @admin.display(description="verification")
     def verification(self, certificate: Certificate) -> str:
-        return format_html('<a href="{}">what strangers see</a>', certificate.verification_url)
+        return format_html('<a href="{}">what programs are told</a>', certificate.verification_url)
 
     @admin.display(description="PDF")
     def download(self, certificate: Certificate) -> str:

@@ -65,8 +65,8 @@ def test_signed_in_one_is_counted_by_token(api: Api, cast: Cast) -> None:
 
 
 def test_nobody_is_counted_by_address(api: Api, cast: Cast) -> None:
-    assert statuses(get(api, "/health")) == [200] * MOST + [429]
-    assert statuses(get(api, "/health"), 1, x_forwarded_for=ELSEWHERE) == [200]
+    assert statuses(get(api, "/flags")) == [200] * MOST + [429]
+    assert statuses(get(api, "/flags"), 1, x_forwarded_for=ELSEWHERE) == [200]
     assert statuses(get(api, "/auth/me", cast.learner), 1) == [200]
 
 

@@ -279,7 +279,7 @@ def test_the_cost_stays_the_same_while_levels_badges_and_certificates_are_earned
     track = make_track(cast.organization, items=2)
     first, last = track.items.all()
     elsewhere = cast.track.items.all()[0]
-    complete(cast.colleague, make_track(cast.organization, items=1))  # makes the signing key
+    complete(cast.colleague, track)  # makes the signing key, and this version of the track
 
     def cost(learner: User, before: int) -> int:
         record([make_answer(learner, item) for item in [elsewhere] * before + [first] * 20], actor=ACTOR)
