@@ -4,9 +4,11 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import TemplateView
 
+from cerply.accounts.admin.passwords import change_own
 from cerply.accounts.passwords import NewPasswordView
 
 urlpatterns = [
+    path("admin/password_change/", admin.site.admin_view(change_own)),
     path("admin/", admin.site.urls),
     path(
         "password/changed",
