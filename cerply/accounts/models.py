@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import FileExtensionValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Lower
+from django.db.models.functions import Collate, Lower
 
 from cerply import clock
 from cerply.identifiers import uuid7
@@ -95,6 +95,10 @@ class UserQuerySet(TenantQuerySet["User"]):
             reach |= Q(id__in=Membership.objects.managed_by(caller.user_id).values("user_id"))
         return people.filter(reach)
 
+    def with_address(self, address: str) -> Self:
+        """Whoever bears it, in whatever organization; upper and lower case are the same."""
+        return self.alias(lower_email=Lower("email")).filter(lower_email=address.lower())
+
     def locked_in_order(self, ids: "list[UUID]") -> Self:
         return self.filter(id__in=ids).order_by("id").select_for_update(no_key=True)
 
@@ -155,6 +159,20 @@ class User(AbstractBaseUser, PermissionsMixin):
             models.Index(Lower("email"), name="users_by_email"),
             # GET /api/learners: an organization's people by name.
             models.Index(fields=["organization", "name", "id"], name="users_by_name"),
+            # The admin's search: whose name begins like this, in whatever organization?
+            models.Index(Collate(Lower("name"), "C"), name="users_by_name_prefix"),
+            # The admin's search: who bears this external id, in whatever organization?
+            models.Index(fields=["external_id"], condition=Q(external_id__isnull=False), name="users_by_external_id"),
+            # The admin's list of one role, newest first; most are learners, who are found at once without it.
+            models.Index(
+                fields=["role", "id"],
+                condition=Q(role__in=[Role.MANAGER, Role.ADMIN, Role.AUDITOR]),
+                name="users_by_role",
+            ),
+            # The admin's list of those who are not active any more, newest first.
+            models.Index(fields=["id"], condition=Q(is_active=False), name="users_inactive"),
+            # The admin's list of staff, newest first.
+            models.Index(fields=["id"], condition=Q(is_staff=True), name="users_staff"),
         ]
 
     def __str__(self) -> str:
@@ -197,6 +215,10 @@ class Team(models.Model):
                 name="teams_name_unique_in_organization",
                 violation_error_message="The organization has a team of this name already.",
             )
+        ]
+        indexes = [
+            # The admin's search: which name begins like this, in whatever organization?
+            models.Index(Collate(Lower("name"), "C"), name="teams_by_name_prefix"),
         ]
 
     def __str__(self) -> str:

@@ -4,6 +4,7 @@ from typing import Self
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Collate, Lower
 
 from cerply import clock
 from cerply.accounts.models import Organization
@@ -57,6 +58,12 @@ class Track(models.Model):
                 condition=Q(certifies_from__in=CertifiesFrom.values), name="tracks_certifies_from_is_known"
             ),
         ]
+        indexes = [
+            # The admin's search: which title begins like this, in whatever organization?
+            models.Index(Collate(Lower("title"), "C"), name="tracks_by_title_prefix"),
+            # The admin's search: which has this external id, in whatever organization?
+            models.Index(fields=["external_id"], condition=Q(external_id__isnull=False), name="tracks_by_external_id"),
+        ]
 
     def __str__(self) -> str:
         return self.title
@@ -94,6 +101,12 @@ class Item(models.Model):
                 name="items_external_id_unique_in_track",
                 violation_error_message="The track has an item with this external id already.",
             )
+        ]
+        indexes = [
+            # The admin's search: which title begins like this, in whatever track?
+            models.Index(Collate(Lower("title"), "C"), name="items_by_title_prefix"),
+            # The admin's search: which has this external id, in whatever track?
+            models.Index(fields=["external_id"], condition=Q(external_id__isnull=False), name="items_by_external_id"),
         ]
 
     def __str__(self) -> str:
