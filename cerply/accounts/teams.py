@@ -72,6 +72,21 @@ def remove_member(team: Team, user: User, *, actor: Actor) -> None:
         _remove(team, [user.id], role, actor=actor)
 
 
+@transaction.atomic
+def add_people(team_id: UUID, user_ids: Collection[UUID], role: TeamRole, *, actor: Actor) -> int:
+    """How many were not in it yet. Raises `Invalid`."""
+    team = _locked(team_id)
+    if problems := _problems(team.organization_id, user_ids, role):
+        raise Invalid({FIELD_OF_ROLE[role]: problems})
+    return _add(team, sorted(user_ids), role, actor=actor)
+
+
+@transaction.atomic
+def remove_people(team_id: UUID, user_ids: Collection[UUID], role: TeamRole, *, actor: Actor) -> int:
+    """How many were in it in this role; in the other one they stay."""
+    return _remove(_locked(team_id), sorted(user_ids), role, actor=actor)
+
+
 def _locked(team_id: UUID) -> Team:
     """Who comes and goes does so one after the other."""
     team = Team.objects.select_for_update(no_key=True).filter(id=team_id).first()
@@ -111,7 +126,7 @@ def _problems(organization_id: UUID, ids: Collection[UUID], role: TeamRole) -> l
     return problems
 
 
-def _add(team: Team, user_ids: Sequence[UUID], role: TeamRole, *, actor: Actor) -> None:
+def _add(team: Team, user_ids: Sequence[UUID], role: TeamRole, *, actor: Actor) -> int:
     present = set(
         Membership.objects.filter(team=team, user_id__in=user_ids, role=role).values_list("user_id", flat=True)
     )
@@ -121,13 +136,15 @@ def _add(team: Team, user_ids: Sequence[UUID], role: TeamRole, *, actor: Actor) 
         [_event(EventType.TEAM_MEMBER_ADDED, team, row.user_id, role) for row in rows],
         actor=actor,
     )
+    return len(rows)
 
 
-def _remove(team: Team, user_ids: Sequence[UUID], role: TeamRole, *, actor: Actor) -> None:
+def _remove(team: Team, user_ids: Sequence[UUID], role: TeamRole, *, actor: Actor) -> int:
     rows = Membership.objects.filter(team=team, user_id__in=user_ids, role=role)
     gone = list(rows.select_for_update().values_list("user_id", flat=True))
     rows.filter(user_id__in=gone).delete()
     record_many([_event(EventType.TEAM_MEMBER_REMOVED, team, user_id, role) for user_id in gone], actor=actor)
+    return len(gone)
 
 
 def _event(type_: EventType, team: Team, user_id: UUID, role: str) -> Event:
