@@ -120,8 +120,11 @@ CSRF_FAILURE_VIEW = "cerply.errors.csrf_failure"
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
+FORMAT_MODULE_PATH = "cerply.formats"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 STATIC_URL = "/static/"
+# The only files with an address of their own are logos, which the admin shows to staff.
+MEDIA_URL = "/admin/accounts/organization/"
 MEDIA_ROOT = Path(env.text("MEDIA_ROOT", str(BASE_DIR / ".data" / "media")))
 # Static files are served from where they lie, so that there is no step between unpacking and starting.
 WHITENOISE_USE_FINDERS = True
@@ -244,6 +247,8 @@ UNFOLD = {
     "SITE_TITLE": "Cerply",
     "SITE_HEADER": "Cerply",
     "DASHBOARD_CALLBACK": "cerply.dashboard.context",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "/static/cerply/favicon.svg"}],
+    "STYLES": ["/static/cerply/console.css"],
     "LOGIN": {"form": "cerply.accounts.signing_in.StaffSignInForm"},
 }
 LOGGING = logging_config(json=not RELAXED or env.flag("LOG_JSON"), level=env.text("LOG_LEVEL", "INFO"))
