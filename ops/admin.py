@@ -7,6 +7,7 @@ from uuid import UUID
 from django import forms
 from django.apps import apps
 from django.contrib import admin
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django_q.models import Failure, OrmQ, Schedule, Success
@@ -14,7 +15,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
-from cerply.console import Question, ReadOnlyAdmin, actor_of, ask, change_url
+from cerply.console import Question, ReadOnlyAdmin, actor_of, ask, change_url, pretty
 from ops import features
 from ops.features import Feature
 from ops.models import FeatureCatchUp, FeatureEnrolment, FeatureRollout, JobRun, WorkerHeartbeat
@@ -99,8 +100,24 @@ class FeatureRolloutAdmin(ReadOnlyAdmin):
 
 @admin.register(FeatureCatchUp)
 class FeatureCatchUpAdmin(ReadOnlyAdmin):
-    list_display = ["feature", "organization_id", "requested_at", "finished_at"]
+    list_display = ["feature", "organization", "requested_at", "finished_at"]
     list_filter = [("feature", ChoicesDropdownFilter)]
+    fields = ["id", "feature", "organization", "requested_at", "progress", "finished_at"]
+    readonly_fields = ["organization", "progress"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[FeatureCatchUp]:
+        organizations = apps.get_model("accounts", "Organization")._default_manager
+        name = organizations.filter(id=OuterRef("organization_id")).values("name")
+        return super().get_queryset(request).annotate(organization_name=Subquery(name))  # type: ignore[no-any-return]
+
+    @admin.display(description="organization")
+    def organization(self, owed: FeatureCatchUp) -> str:
+        name: str | None = getattr(owed, "organization_name", None)
+        return name or str(owed.organization_id)
+
+    @admin.display(description="cursor")
+    def progress(self, owed: FeatureCatchUp) -> str:
+        return pretty(owed.cursor)
 
 
 @admin.register(JobRun)
@@ -108,6 +125,10 @@ class JobRunAdmin(ReadOnlyAdmin):
     list_display = ["job", "window", "outcome", "attempts", "started_at", "finished_at", "detail"]
     list_filter = [("outcome", ChoicesDropdownFilter)]
     search_fields = ["job"]
+    search_help_text = "The whole name of a job, or how it begins."
+
+    def find(self, queryset: QuerySet[JobRun], term: str, key: UUID | None) -> QuerySet[JobRun]:
+        return queryset.filter(id=key) if key else queryset.filter(job__startswith=term)
 
 
 @admin.register(Schedule)
