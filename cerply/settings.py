@@ -50,11 +50,14 @@ PERSIST_AUDIT_EVENTS = env.flag("PERSIST_AUDIT_EVENTS", default=True)
 RETAIN_AUDIT_DAYS = env.number("RETAIN_AUDIT_DAYS", 180, least=1)
 KPIS_REQUIRE_AUTH = env.flag("KPIS_REQUIRE_AUTH")
 
-# Requests a client may make, in the notation of the `limits` library, by class of route.
+# Requests that may be made in each process, in the notation of the `limits` library, by class.
 RATE_LIMITS = {
     "api": env.rate("RATE_LIMIT_API", "1000/second"),
     "anonymous": env.rate("RATE_LIMIT_ANONYMOUS", "1000/second" if RELAXED else "20/second"),
     "sign_in": env.rate("RATE_LIMIT_SIGN_IN", "1000/minute" if RELAXED else "10/minute"),
+    # By the e-mail address that is tried, from wherever: more than one client may, so that none locks its bearer out.
+    "sign_in_email": env.rate("RATE_LIMIT_SIGN_IN_EMAIL", "1000/minute" if RELAXED else "30/minute"),
+    "password_link_email": env.rate("RATE_LIMIT_PASSWORD_LINK_EMAIL", "1000/minute" if RELAXED else "5/hour"),
     "verification": env.rate("RATE_LIMIT_VERIFICATION", "1000/second" if RELAXED else "60/minute"),
 }
 # How many proxies in front of us append to X-Forwarded-For; 0: the peer's address is the client's.
@@ -150,7 +153,10 @@ PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ["name", "email"]},
+    },
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
@@ -233,11 +239,13 @@ Q_CLUSTER = {
     "save_limit": 1000,
     "label": "Queue",
 }
-# What runs by the clock: name, function, cron line in UTC, and the longest it may hold its lease in seconds.
+# What runs by the clock: name, function, and cron line in UTC.
 JOBS = {
     "cleanup_idempotency_keys": {"run": "ops.idempotency.clean_up", "cron": "0 2 * * *"},
+    "clear_sessions": {"run": "cerply.accounts.signing_in.clear_sessions", "cron": "30 2 * * *"},
     "cleanup_audit_events": {"run": "audit.retention.clean_up", "cron": "0 3 * * 0"},
     "create_audit_partitions": {"run": "audit.partitions.create_ahead", "cron": "15 1 * * *"},
+    "mail_password_links": {"run": "cerply.accounts.passwords.mail_owed", "cron": "*/5 * * * *"},
     "fold_kpis": {"run": "audit.kpis.fold", "cron": "*/5 * * * *"},
     "render_certificates": {"run": "certificates.rendering.render_owed", "cron": "*/5 * * * *"},
     "catch_up_features": {"run": "gamification.catchup.resume", "cron": "*/5 * * * *"},

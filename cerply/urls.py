@@ -6,8 +6,10 @@ from django.views.generic import TemplateView
 
 from cerply.accounts.admin.passwords import change_own
 from cerply.accounts.passwords import NewPasswordView
+from cerply.accounts.signing_in import staff_sign_in
 
 urlpatterns = [
+    path("admin/login/", staff_sign_in),
     path("admin/password_change/", admin.site.admin_view(change_own)),
     path("admin/", admin.site.urls),
     path(

@@ -99,9 +99,6 @@ class UserQuerySet(TenantQuerySet["User"]):
         """Whoever bears it, in whatever organization; upper and lower case are the same."""
         return self.alias(lower_email=Lower("email")).filter(lower_email=address.lower())
 
-    def locked_in_order(self, ids: "list[UUID]") -> Self:
-        return self.filter(id__in=ids).order_by("id").select_for_update(no_key=True)
-
 
 class User(AbstractBaseUser, PermissionsMixin):
     """Somebody who may sign in: a member of one organization, or platform staff (of none)."""
@@ -299,3 +296,35 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class OwedLinkQuerySet(models.QuerySet["OwedLink"]):
+    def due(self, moment: datetime) -> Self:
+        return self.filter(due_at__lte=moment).order_by("due_at", "id")
+
+
+class OwedLink(models.Model):
+    """A link to set a password that is still to be mailed: to the address, until it is known who bears it; then to her.
+
+    The row is there until the mail server has taken the mail, or all tries have failed.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    email = models.CharField(max_length=254)
+    user = models.ForeignKey(User, null=True, on_delete=models.CASCADE, related_name="+")
+    requested_at = models.DateTimeField(default=clock.now)
+    due_at = models.DateTimeField(default=clock.now)
+    attempts = models.PositiveSmallIntegerField(default=0)
+
+    objects = OwedLinkQuerySet.as_manager()
+
+    class Meta:
+        db_table = "owed_password_links"
+        ordering = ["due_at", "id"]
+        indexes = [
+            # The job: which are due?
+            models.Index(fields=["due_at", "id"], name="owed_password_links_due")
+        ]
+
+    def __str__(self) -> str:
+        return f"A link for {self.user_id or self.email}"

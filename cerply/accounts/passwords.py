@@ -1,5 +1,9 @@
 """Passwords that were forgotten, or never set: a link by mail, and the page behind it."""
 
+import logging
+import time
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -16,10 +20,18 @@ from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
 from audit.models import EventType
-from audit.recording import Event, record
-from cerply.accounts.models import User
-from cerply.permissions import ANONYMOUS
+from audit.recording import Event, record, record_many
+from cerply import clock
+from cerply.accounts.models import OwedLink, User
+from cerply.permissions import ANONYMOUS, Actor
 from ops.wake import enqueue
+
+logger = logging.getLogger(__name__)
+
+# After each failure; one more, or a day since it was asked for, and nobody waits for it any more.
+PAUSES = [timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 360)]
+# In seconds, well below what the queue allows: a mail server that does not answer takes 20 for each.
+LONGEST_RUN = 120
 
 
 class LinkTokens(PasswordResetTokenGenerator):
@@ -38,34 +50,87 @@ link_tokens = LinkTokens()
 def request_link(email: str) -> None:
     """Has a link mailed to each person with this address. It takes the same steps whether or not there is one."""
     with transaction.atomic():
-        enqueue("cerply.accounts.passwords.mail_links", email)
+        OwedLink.objects.create(email=email)
+        enqueue("cerply.accounts.passwords.mail_owed")
 
 
-def mail_links(email: str) -> str:
-    """The job."""
-    people = (
-        User.objects.alias(address=Lower("email"))
-        .filter(address=email.lower(), is_active=True)
-        .filter(Q(organization=None) | Q(organization__closed_at=None))
-        .select_related("organization")
-    )
+def send_link(user: User, *, actor: Actor) -> None:
+    """Has a link mailed to her."""
+    with transaction.atomic():
+        _owe([user], actor=actor)
+        enqueue("cerply.accounts.passwords.mail_owed")
+
+
+def mail_owed() -> str:
+    """The job: what is due, one after the other. What fails is due again later, and holds up nobody else."""
+    until = time.monotonic() + LONGEST_RUN
     mailed = 0
-    for user in people:
+    while time.monotonic() < until:
+        # Held while it is mailed, so that it is mailed once; who is killed meanwhile leaves it owed.
         with transaction.atomic():
-            metadata = {"email": user.email}
-            event = Event(EventType.PASSWORD_LINK_REQUESTED, user.organization_id, "user", user.id, metadata)
-            record(event, actor=ANONYMOUS.actor)
-        where = user.organization.name if user.organization else "Cerply"
-        context = {
-            "user": user,
-            "where": where,
-            "link": link_of(user),
-            "hours": settings.PASSWORD_RESET_TIMEOUT // 3600,
-        }
-        text = render_to_string("accounts/password_link.txt", context)
-        send_mail(f"Your password at {_one_line(where)}", text, None, [user.email])
-        mailed += 1
+            due = OwedLink.objects.due(clock.now()).select_related("user__organization")
+            owed = due.select_for_update(skip_locked=True, of=("self",)).first()
+            if owed is None:
+                break
+            if owed.user is None:
+                owed.delete()
+                _owe(_bearers(owed.email), actor=ANONYMOUS.actor)
+            else:
+                mailed += _settle(owed, owed.user)
     return f"Mailed {mailed} links."
+
+
+def _bearers(email: str) -> Sequence[User]:
+    people = User.objects.alias(address=Lower("email")).filter(address=email.lower(), is_active=True)
+    return list(people.filter(Q(organization=None) | Q(organization__closed_at=None)))
+
+
+def _owe(people: Sequence[User], *, actor: Actor) -> None:
+    OwedLink.objects.bulk_create(OwedLink(email=user.email, user=user) for user in people)
+    events = [
+        Event(EventType.PASSWORD_LINK_REQUESTED, user.organization_id, "user", user.id, {"email": user.email})
+        for user in people
+    ]
+    record_many(events, actor=actor)
+
+
+def _settle(owed: OwedLink, user: User) -> bool:
+    """Whether it was mailed; if not, it is owed later, or no more."""
+    closed = user.organization is not None and user.organization.closed_at is not None
+    if user.is_active and not closed:
+        try:
+            _mail(user)
+        except Exception as exc:  # whatever it is, the others get theirs
+            return _put_off(owed, exc)
+    owed.delete()
+    return user.is_active and not closed
+
+
+def _put_off(owed: OwedLink, exc: Exception) -> bool:
+    now = clock.now()
+    stale = owed.requested_at + timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
+    pause = PAUSES[owed.attempts] if owed.attempts < len(PAUSES) else None
+    owed.attempts += 1
+    if pause is None or now + pause >= stale:
+        logger.error("password link for %s failed %s times, giving up: %s", owed.user_id, owed.attempts, exc)
+        owed.delete()
+        return False
+    logger.warning("password link for %s was not mailed, and is tried again: %s", owed.user_id, exc)
+    owed.due_at = now + pause
+    owed.save(update_fields=["attempts", "due_at"])
+    return False
+
+
+def _mail(user: User) -> None:
+    where = user.organization.name if user.organization else "Cerply"
+    context = {
+        "user": user,
+        "where": where,
+        "link": link_of(user),
+        "hours": settings.PASSWORD_RESET_TIMEOUT // 3600,
+    }
+    text = render_to_string("accounts/password_link.txt", context)
+    send_mail(f"Your password at {_one_line(where)}", text, None, [user.email])
 
 
 def link_of(user: User) -> str:

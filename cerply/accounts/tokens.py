@@ -13,8 +13,10 @@ from audit.recording import Event, record
 from cerply import clock
 from cerply.accounts.models import ApiToken, User
 from cerply.env import DEMO_SECRETS
+from cerply.errors import Unauthorized
 from cerply.permissions import Actor
 
+INACTIVE = "Who is not active gets no token."
 PREFIX = "cerply_"
 DEFAULT_VALIDITY = timedelta(days=90)
 # How exactly last use is kept: a write a minute and token, whatever the traffic.
@@ -30,7 +32,10 @@ def digest(secret: str) -> bytes:
 def create(
     user: User, name: str, *, expires_at: datetime, actor: Actor, secret: str | None = None
 ) -> tuple[ApiToken, str]:
-    """The token, and its secret, which nobody can show again."""
+    """The token, and its secret, which nobody can show again. Raises `Unauthorized` for who was deactivated."""
+    # Locked against being deactivated: what revokes her tokens either sees this one, or comes before it.
+    if not User.objects.select_for_update(no_key=True).filter(id=user.id, is_active=True).exists():
+        raise Unauthorized(INACTIVE)
     secret = secret or PREFIX + secrets.token_urlsafe(32)
     token = ApiToken.objects.create(
         organization_id=user.organization_id, user=user, name=name, digest=digest(secret), expires_at=expires_at

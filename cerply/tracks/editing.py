@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Max, ProtectedError
 
 from audit.models import EventType
 from audit.recording import Event, record
 from cerply import clock
 from cerply.accounts.models import Organization
+from cerply.constraints import translated
 from cerply.errors import Invalid
 from cerply.permissions import Actor
 from cerply.tracks.models import Item, Track
@@ -20,6 +21,10 @@ TRACK_FIELDS = {"externalId": "external_id", "title": "title", "certifiesFrom": 
 ITEM_FIELDS = {"externalId": "external_id", "title": "title", "position": "position"}
 TRACK_TAKEN = "The organization has a track with this external id already."
 ITEM_TAKEN = "The track has an item with this external id already."
+TAKEN = {
+    "tracks_external_id_unique": ("externalId", TRACK_TAKEN),
+    "items_external_id_unique_in_track": ("externalId", ITEM_TAKEN),
+}
 TWICE = "This external id is in the list twice."
 
 
@@ -45,10 +50,11 @@ def save_track(organization_id: UUID, values: Mapping[str, Any], *, actor: Actor
 
 @transaction.atomic
 def create_track(organization_id: UUID | None, values: Mapping[str, Any], *, actor: Actor) -> Track:
-    """Without an organization it is shared by all of them."""
+    """Without an organization it is shared by all of them. Raises `Invalid`."""
     track = Track(organization_id=organization_id)
     _apply(track, values, TRACK_FIELDS)
-    track.save(force_insert=True)
+    with translated(TAKEN):
+        track.save(force_insert=True)
     record(_event(EventType.TRACK_CREATED, track, {"title": track.title}), actor=actor)
     return track
 
@@ -56,12 +62,12 @@ def create_track(organization_id: UUID | None, values: Mapping[str, Any], *, act
 @transaction.atomic
 def change_track(track_id: UUID, values: Mapping[str, Any], *, actor: Actor) -> Track:
     """What is left out stays. Raises `Invalid`."""
+    # The organization first, as `save_track` does, which looks for the external id; shared tracks have none.
+    Organization.objects.locked().filter(tracks=track_id).first()
     track = Track.objects.select_for_update(no_key=True).get(id=track_id)
     if names := _apply(track, values, TRACK_FIELDS):
-        twins = Track.objects.filter(organization=track.organization, external_id=track.external_id)
-        if "externalId" in names and track.external_id and twins.exclude(id=track.id).exists():
-            raise Invalid({"externalId": [TRACK_TAKEN]})
-        track.save(update_fields=[TRACK_FIELDS[name] for name in names])
+        with translated(TAKEN):
+            track.save(update_fields=[TRACK_FIELDS[name] for name in names])
         record(_event(EventType.TRACK_UPDATED, track, {"fields": names}), actor=actor)
     return track
 
@@ -97,16 +103,16 @@ def save_items(track_id: UUID, rows: Sequence[Mapping[str, Any]], *, actor: Acto
 @transaction.atomic
 def change_item(item_id: UUID, values: Mapping[str, Any], *, actor: Actor) -> Item:
     """What is left out stays. Retiring an item completes nobody by itself. Raises `Invalid`."""
+    # The track first, as `save_items` does, which looks for external ids.
+    Track.objects.select_for_update(no_key=True, of=("self",)).get(items=item_id)
     item = Item.objects.select_for_update(no_key=True, of=("self",)).select_related("track").get(id=item_id)
     names = _apply(item, values, ITEM_FIELDS)
-    twins = Item.objects.filter(track=item.track, external_id=item.external_id).exclude(id=item.id)
-    if "externalId" in names and item.external_id and twins.exists():
-        raise Invalid({"externalId": [ITEM_TAKEN]})
     if "retired" in values and values["retired"] != (item.retired_at is not None):
         item.retired_at = clock.now() if values["retired"] else None
         names.append("retired")
     if names:
-        item.save()
+        with translated(TAKEN):
+            item.save()
         metadata = {"itemId": str(item.id), "fields": names}
         record(_event(EventType.ITEMS_CHANGED, item.track, metadata), actor=actor)
     return item
@@ -119,7 +125,9 @@ def remove_item(item_id: UUID, *, actor: Actor) -> bool:
     try:
         with transaction.atomic():
             item.delete()
-    except ProtectedError:
+            # An answer may have come since the deletion looked for some: the database looks now, not at the commit.
+            connection.check_constraints()
+    except (ProtectedError, IntegrityError):
         change_item(item_id, {"retired": True}, actor=actor)
         return False
     metadata = {"itemId": str(item_id), "title": item.title, "deleted": True}

@@ -51,7 +51,9 @@ class Track(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["organization", "external_id"],
-                name="tracks_external_id_unique_in_organization",
+                condition=Q(external_id__isnull=False),
+                nulls_distinct=False,  # the shared ones are one realm too
+                name="tracks_external_id_unique",
                 violation_error_message="The organization has a track with this external id already.",
             ),
             models.CheckConstraint(

@@ -27,6 +27,12 @@ class TokenForm(forms.ModelForm):
         model = ApiToken
         fields = ("user", "name", "expires_at")
 
+    def clean_user(self) -> Any:
+        user = self.cleaned_data["user"]
+        if not user.is_active:
+            raise forms.ValidationError(tokens.INACTIVE)
+        return user
+
     def clean_expires_at(self) -> Any:
         expires_at = self.cleaned_data["expires_at"]
         if not clock.now() < expires_at <= clock.now() + LONGEST_VALIDITY:

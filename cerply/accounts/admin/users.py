@@ -178,7 +178,7 @@ class UserAdmin(ConsoleAdmin):
         )
 
         def do(values: dict[str, Any]) -> str:
-            passwords.request_link(user.email)
+            passwords.send_link(user, actor=actor_of(request.user))
             return f"A link is on its way to {user.email}."
 
         return ask(request, self, question, do, change_url(user))

@@ -55,7 +55,7 @@ class LearnersView(ApiView):
         summary="Create somebody, or up to 1,000 people",
         description=(
             "A known `externalId` makes it an update: fields left out stay, role and password are never changed. "
-            "A list is taken whole or not at all."
+            "A list is taken whole or not at all, and sets at most 50 passwords: each takes a while to hash."
         ),
         tags=TAGS,
         request=PolymorphicProxySerializer(

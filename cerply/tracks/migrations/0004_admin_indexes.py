@@ -21,7 +21,7 @@ INDEXES = [
 
 class Migration(migrations.Migration):
     atomic = False
-    dependencies = [("tracks", "0001_initial")]
+    dependencies = [("tracks", "0003_external_ids_of_shared_tracks")]
 
     operations = [
         operation
