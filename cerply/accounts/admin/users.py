@@ -7,8 +7,7 @@ from django import forms
 from django.apps import apps
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.db.models import Q, QuerySet
-from django.db.models.functions import Lower
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -17,9 +16,9 @@ from unfold.decorators import action
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget
 
 from cerply.accounts import passwords, people
-from cerply.accounts.models import ApiToken, Membership, Organization, Team, User
+from cerply.accounts.models import ApiToken, Membership, Organization, Team, User, UserQuerySet
 from cerply.accounts.serializers import LOCALE
-from cerply.console import ConsoleAdmin, NothingForm, Question, actor_of, ask, change_url, in_lower, links, list_link
+from cerply.console import ConsoleAdmin, NothingForm, Question, actor_of, ask, change_url, links, list_link
 from cerply.errors import Invalid
 from cerply.identifiers import parse_uuid
 
@@ -85,18 +84,14 @@ class UserAdmin(ConsoleAdmin):
         ("is_staff", BooleanRadioFilter),
     ]
     search_fields = ["name"]
-    search_help_text = "How the name begins; or the whole e-mail address, external id or id."
+    search_help_text = "How words of the name, the e-mail address or the external id begin; or the whole id."
     sortable_by = ()
     ordering = ["-id"]
     wire_names = people.FIELDS
     actions_detail = ["password_link", "trail"]
 
-    def find(self, queryset: QuerySet[User], term: str, key: UUID | None) -> QuerySet[User]:
-        lower = term.lower()
-        found = Q(lower_name__startswith=lower) | Q(lower_email=lower) | Q(external_id=term)
-        if key:
-            found |= Q(id=key)
-        return queryset.alias(lower_name=in_lower("name"), lower_email=Lower("email")).filter(found)
+    def find(self, queryset: UserQuerySet, term: str, key: UUID | None) -> UserQuerySet:
+        return queryset.filter(id=key) if key else queryset.found_by(term)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[User], search_term: str
@@ -169,7 +164,7 @@ class UserAdmin(ConsoleAdmin):
 
     @action(description="Password link", url_path="password-link")
     def password_link(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        user = get_object_or_404(User, pk=object_id)
+        user = get_object_or_404(User.objects.select_related("organization"), pk=object_id)
         question = Question(
             title=f"Mail {user.name} a link to set a password?",
             button="Mail it",

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import Prefetch, QuerySet
 from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -33,7 +33,15 @@ class LearnersView(ApiView):
         summary="The people one may see, by name",
         tags=TAGS,
         parameters=[
-            OpenApiParameter("q", str, description="In the name, the e-mail address or the external id."),
+            OpenApiParameter(
+                "q",
+                str,
+                description=(
+                    "Words, in any order and case. Each is to be the beginning of a word of the name, the e-mail "
+                    "address or the external id: `maya lind`, `lindqvist`, `maya.l`, `example`, `hr-10`. The middle of "
+                    "a word is not looked into."
+                ),
+            ),
             OpenApiParameter("team", {"type": "string", "format": "uuid"}, description="In this team."),
             *PAGE_PARAMETERS,
         ],
@@ -43,7 +51,7 @@ class LearnersView(ApiView):
         query, page = self.query(serializers.LearnerQuery), self.page()
         users = User.objects.visible_to(self.caller)
         if text := query.get("q"):
-            users = users.filter(Q(name__icontains=text) | Q(email__icontains=text) | Q(external_id__icontains=text))
+            users = users.found_by(text)
         if team_id := query.get("team"):
             if not Team.objects.in_reach_of(self.caller).filter(id=team_id).exists():
                 raise Invalid({"team": ["There is no such team."]})

@@ -1,4 +1,4 @@
-"""What the admin searches and filters people and teams by. Built while the tables are in use."""
+"""What the admin searches teams and filters people by. Built while the tables are in use."""
 
 from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
@@ -7,11 +7,6 @@ from django.db.models.functions import Collate, Lower
 
 INDEXES = [
     ("team", models.Index(Collate(Lower("name"), "C"), name="teams_by_name_prefix")),
-    ("user", models.Index(Collate(Lower("name"), "C"), name="users_by_name_prefix")),
-    (
-        "user",
-        models.Index(fields=["external_id"], condition=Q(external_id__isnull=False), name="users_by_external_id"),
-    ),
     (
         "user",
         models.Index(
@@ -25,7 +20,7 @@ INDEXES = [
 
 class Migration(migrations.Migration):
     atomic = False
-    dependencies = [("accounts", "0001_initial")]
+    dependencies = [("accounts", "0003_people_by_word")]
 
     operations = [
         operation
