@@ -16,7 +16,7 @@ from unfold.decorators import action
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget
 
 from cerply.accounts import passwords, people
-from cerply.accounts.models import ApiToken, Membership, Organization, Team, User, UserQuerySet
+from cerply.accounts.models import ApiToken, Membership, Organization, Team, User
 from cerply.accounts.serializers import LOCALE
 from cerply.console import ConsoleAdmin, NothingForm, Question, actor_of, ask, change_url, links, list_link
 from cerply.errors import Invalid
@@ -90,7 +90,7 @@ class UserAdmin(ConsoleAdmin):
     wire_names = people.FIELDS
     actions_detail = ["password_link", "trail"]
 
-    def find(self, queryset: UserQuerySet, term: str, key: UUID | None) -> UserQuerySet:
+    def find(self, queryset: Any, term: str, key: UUID | None) -> Any:
         return queryset.filter(id=key) if key else queryset.found_by(term)
 
     def get_search_results(
