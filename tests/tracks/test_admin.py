@@ -25,7 +25,13 @@ def test_items_are_added_changed_and_retired_on_pages_of_their_own(console: Clie
     assert console.post(path, typed(console, path, retired=False)).status_code == 302
     item.refresh_from_db()
     assert item.retired_at is None
-    assert len(events("items_changed")) == 3
+    made, changed, reopened = events("items_changed")
+    assert made.metadata["createdItems"] == [{"itemId": str(item.id), "title": "New"}]
+    assert changed.metadata["changes"] == {
+        "title": {"before": "New", "after": "Newer"},
+        "retired": {"before": False, "after": True},
+    }
+    assert reopened.metadata["changes"] == {"retired": {"before": True, "after": False}}
 
 
 def test_an_item_with_answers_is_not_deleted(console: Client, cast: Cast) -> None:
@@ -58,6 +64,8 @@ def test_a_track_of_hundreds_of_items_is_shown_and_changed(console: Client, cast
     assert console.post(path, typed(console, path, title="Longer")).status_code == 302
     cast.track.refresh_from_db()
     assert cast.track.title == "Longer"
+    [event] = events("track_updated")
+    assert event.metadata == {"changes": {"title": {"before": "Fire Safety Fundamentals", "after": "Longer"}}}
     items = console.get(page_of(Item, "changelist"), {"track__id__exact": str(cast.track.id)})
     assert items.context["cl"].result_count == 704
 
