@@ -10,11 +10,10 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, TextFilter
-from unfold.views import ChangeList
 
 from audit.models import AuditEvent, AuditEventQuerySet
 from audit.naming import Names, events_of, people_with_address
-from cerply.console import DayFilter, ReadOnlyAdmin, pretty
+from cerply.console import ConsoleList, DayFilter, ReadOnlyAdmin, pretty
 from cerply.identifiers import parse_uuid
 
 MOST_ORGANIZATIONS = 500
@@ -67,7 +66,7 @@ class ActorFilter(TextFilter):
         return queryset.filter(actor_id__in=[key] if key else people_with_address(text))
 
 
-class EventList(ChangeList):
+class EventList(ConsoleList):
     """Names what the events of the page speak of."""
 
     def get_results(self, request: HttpRequest) -> None:
@@ -95,7 +94,7 @@ class AuditEventAdmin(ReadOnlyAdmin):
     fields = ["occurred_at", "id", "type", "organization", "subject", "actor", "request_id", "details"]
     readonly_fields = ["organization", "subject", "actor", "details"]
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ConsoleList]:
         return EventList
 
     def find(self, queryset: QuerySet[AuditEvent], term: str, key: UUID | None) -> QuerySet[AuditEvent]:

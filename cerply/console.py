@@ -27,6 +27,7 @@ from django.utils.html import format_html, format_html_join
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import RangeDateFilter
 from unfold.decorators import action
+from unfold.views import ChangeList
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from cerply.errors import ApiError
@@ -57,6 +58,15 @@ class CappedPaginator(Paginator):
     @property
     def is_capped(self) -> bool:
         return self.count >= MOST_COUNTED
+
+
+class ConsoleList(ChangeList):
+    """Where the count stopped at its limit, it is said once, with a plus, and not as if it were the number."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        if self.paginator.is_capped:
+            self.full_result_count = self.result_count
 
 
 class DayFilter(RangeDateFilter):
@@ -133,6 +143,9 @@ class ConsoleAdmin(ModelAdmin):
             return queryset, False
         return self.find(queryset, term, parse_uuid(term)), False
 
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return ConsoleList
+
     def find(self, queryset: QuerySet[Any], term: str, key: UUID | None) -> QuerySet[Any]:
         """Rows that the term, which is ``key`` where it is an id, searches for."""
         return queryset.filter(pk=key) if key else queryset.none()
@@ -164,6 +177,15 @@ class ConsoleAdmin(ModelAdmin):
                 raise
             request.refusal = exc  # type: ignore[attr-defined]
             return super().changeform_view(request, *args, **kwargs)
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
+        """What the functions that delete refuse is said on the page of the row."""
+        try:
+            return super().delete_view(request, object_id, extra_context)
+        except ApiError as exc:
+            self.message_user(request, exc.text, messages.ERROR)
+            meta = self.model._meta
+            return HttpResponseRedirect(reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[object_id]))
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
         offered: list[Any] = super().get_actions_detail(request, object_id)
@@ -283,7 +305,7 @@ def links(*to: tuple[str, str]) -> str:
 def pretty(value: Any) -> str:
     """JSON for people."""
     text = json.dumps(value, indent=2, ensure_ascii=False, cls=DjangoJSONEncoder)
-    return format_html('<pre class="whitespace-pre-wrap">{}</pre>', text)
+    return format_html("<pre>{}</pre>", text)
 
 
 def in_lower(field: str) -> Collate:

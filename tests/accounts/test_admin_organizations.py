@@ -1,6 +1,7 @@
 """Organizations in the admin."""
 
 from io import BytesIO
+from unittest import mock
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -8,6 +9,7 @@ from django.test import Client
 from PIL import Image
 
 from cerply.accounts.models import Organization, User
+from cerply.errors import Conflict
 from ops import features
 from tests.console import action_of, events, page_of, typed
 from tests.factories import (
@@ -129,3 +131,12 @@ def test_a_page_that_was_open_for_long_changes_only_what_was_changed_in_it(conso
 def test_organizations_are_found_by_a_part_of_their_name(console: Client, cast: Cast) -> None:
     found = console.get(page_of(Organization, "changelist"), {"q": "nordLYS energy"}).context["cl"].result_list
     assert list(found) == [cast.organization]
+
+
+def test_what_came_meanwhile_keeps_an_organization_from_being_deleted(console: Client) -> None:
+    empty = make_organization("Empty")
+    refuse = mock.patch("cerply.accounts.organizations.delete_organization", side_effect=Conflict("It has users."))
+    with refuse:
+        page = console.post(page_of(Organization, "delete", empty.pk), {"post": "yes"}, follow=True)
+    assert "It has users." in page.content.decode()
+    assert Organization.objects.filter(id=empty.id).exists()
