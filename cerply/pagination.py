@@ -32,9 +32,6 @@ class Page:
             raise Invalid(problems)
         return cls(min(limit, LARGEST_LIMIT), offset)
 
-    def cut[T](self, rows: Sequence[T]) -> Sequence[T]:
-        return rows[self.offset : self.offset + self.limit]
-
     def body(self, collection: str, rows: Sequence[Any], total: int, **more: Any) -> dict[str, Any]:
         return {collection: rows, "total": total, "limit": self.limit, "offset": self.offset, **more}
 

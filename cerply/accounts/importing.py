@@ -1,20 +1,20 @@
 """People and teams from a spreadsheet: a CSV file, taken whole or not at all."""
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from rest_framework.exceptions import ValidationError
 
 from audit.models import EventType
 from audit.recording import Event, record
 from cerply.accounts import people, teams
-from cerply.accounts.models import Team, TeamRole, User
-from cerply.accounts.serializers import LearnerInput, LearnerUpdateInput
-from cerply.errors import Invalid
+from cerply.accounts.models import TeamRole, User
+from cerply.accounts.serializers import LearnerInput, LearnerUpdateInput, TeamInput
 from cerply.permissions import Actor
 
 COLUMNS = {
@@ -125,30 +125,35 @@ def check(organization_id: UUID, lines: Sequence[Line]) -> None:
             line.row = dict(checked.validated_data)
         else:
             problems.append((line.number, checked.errors))
-        for column in ("teams", "manages"):
-            if any(len(name) > 255 or "\0" in name for name in line.names(column)):
-                problems.append((line.number, {column: ["A team's name has at most 255 printable characters."]}))
+        problems += [(line.number, {column: reasons}) for column, reasons in _bad_names(line)]
     if problems:
         raise BadFile(_flat(problems))
 
 
+def _bad_names(line: Line) -> Iterator[tuple[str, list[str]]]:
+    """Names that the API would not take either."""
+    field = TeamInput().fields["name"]
+    for column in ("teams", "manages"):
+        for name in line.names(column):
+            try:
+                field.run_validation(name)
+            except ValidationError as exc:
+                yield column, [f"{name!r}: {reason}" for reason in exc.detail]
+
+
 def _put_into_teams(organization_id: UUID, lines: Sequence[Line], users: Sequence[User], *, actor: Actor) -> int:
     """Adds people to their teams, and takes nobody out of any; returns how many teams it made."""
-    known = {team.name.lower(): team for team in Team.objects.for_organization(organization_id)}
-    before = len(known)
+    places: list[teams.Place] = []
     problems: Problems = []
     for line, user in zip(lines, users, strict=True):
-        for column, role in (("teams", TeamRole.MEMBER), ("manages", TeamRole.MANAGER)):
-            for name in line.names(column):
-                if name.lower() not in known:
-                    known[name.lower()] = teams.create_team(organization_id, {"name": name}, actor=actor)
-                try:
-                    teams.add_member(known[name.lower()], user, role, actor=actor)
-                except Invalid:
-                    problems.append((line.number, f"{column}: only managers and admins manage teams."))
+        managed = line.names("manages")
+        if managed and user.role not in teams.MAY_MANAGE:
+            problems.append((line.number, "manages: only managers and admins manage teams."))
+        places += [teams.Place(name, user.id, TeamRole.MEMBER) for name in line.names("teams")]
+        places += [teams.Place(name, user.id, TeamRole.MANAGER) for name in managed]
     if problems:
         raise BadFile(problems)
-    return len(known) - before
+    return teams.place(organization_id, places, actor=actor)
 
 
 def _flat(problems: Iterable[tuple[int, people.Problems]]) -> Problems:

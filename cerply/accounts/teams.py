@@ -1,14 +1,18 @@
 """Teams, and who is in them."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import batched
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import connection, transaction
+from django.db.models.functions import Lower
 
 from audit.models import EventType
 from audit.recording import Event, record, record_many
 from cerply.accounts.models import Membership, Organization, Team, TeamRole, User
+from cerply.constraints import translated
 from cerply.errors import Invalid, NotFound
 from cerply.permissions import Actor, Role
 
@@ -17,6 +21,16 @@ NAME_TAKEN = "The organization has a team of this name already."
 UNKNOWN = "There is no such learner: {}."
 NO_MANAGER = "Only managers and admins manage teams: {}."
 FIELD_OF_ROLE = {TeamRole.MANAGER: "managerIds", TeamRole.MEMBER: "memberIds"}
+STEP = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Somebody's in the team of this name."""
+
+    team: str
+    user_id: UUID
+    role: TeamRole
 
 
 @transaction.atomic
@@ -33,6 +47,8 @@ def create_team(organization_id: UUID, values: Mapping[str, Any], *, actor: Acto
 @transaction.atomic
 def change_team(team_id: UUID, values: Mapping[str, Any], *, actor: Actor) -> Team:
     """Lists of people replace those that were there; what is left out stays. Raises `Invalid`."""
+    if "name" in values:  # who makes teams holds the organization, and then no name is taken under her hands
+        Organization.objects.locked().filter(teams=team_id).first()
     team = _locked(team_id)
     if "name" in values and values["name"] != team.name:
         before, team.name = team.name, values["name"]
@@ -62,6 +78,40 @@ def add_member(team: Team, user: User, role: TeamRole, *, actor: Actor) -> None:
     if role is TeamRole.MANAGER and user.role not in MAY_MANAGE:
         raise Invalid({"role": [NO_MANAGER.format(user.id)]})
     _add(team, [user.id], role, actor=actor)
+
+
+@transaction.atomic
+def place(organization_id: UUID, places: Sequence[Place], *, actor: Actor) -> int:
+    """Puts people into teams of these names, and makes those that are missing; returns how many it made.
+
+    That managers may manage is the caller's to see to. The queries are as many for one as for `STEP` of them.
+    """
+    Organization.objects.locked().get(id=organization_id)
+    keys = _keys({where.team for where in places})
+    found = Team.objects.for_organization(organization_id).annotate(key=Lower("name"))
+    found = found.filter(key__in=list(keys.values())).order_by("id").select_for_update(no_key=True)
+    teams: dict[str, Team] = {team.key: team for team in found}
+    fresh: dict[str, Team] = {}
+    for where in places:
+        if (key := keys[where.team]) not in teams:
+            fresh.setdefault(key, Team(organization_id=organization_id, name=where.team))
+    Team.objects.bulk_create(fresh.values(), batch_size=STEP)
+    made = [
+        Event(EventType.TEAM_CREATED, organization_id, "team", team.id, {"name": team.name}) for team in fresh.values()
+    ]
+    record_many(made, actor=actor)
+    teams |= fresh
+    wanted = {(teams[keys[where.team]], where.user_id, where.role): None for where in places}
+    for chunk in batched(wanted, STEP):
+        _add_all(chunk, actor=actor)
+    return len(fresh)
+
+
+def _keys(names: Collection[str]) -> dict[str, str]:
+    """The names in lower case as the database sees it, which has the last word on whether two are the same."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name, lower(name) FROM unnest(%s::text[]) AS name", [list(names)])
+        return dict(cursor.fetchall())
 
 
 @transaction.atomic
@@ -96,11 +146,8 @@ def _locked(team_id: UUID) -> Team:
 
 
 def _save_name(team: Team) -> None:
-    try:
-        with transaction.atomic():
-            team.save()
-    except IntegrityError as exc:
-        raise Invalid({"name": [NAME_TAKEN]}) from exc
+    with translated({"teams_name_unique_in_organization": ("name", NAME_TAKEN)}):
+        team.save()
 
 
 def _set_people(team: Team, values: Mapping[str, Any], *, actor: Actor) -> None:
@@ -127,16 +174,20 @@ def _problems(organization_id: UUID, ids: Collection[UUID], role: TeamRole) -> l
 
 
 def _add(team: Team, user_ids: Sequence[UUID], role: TeamRole, *, actor: Actor) -> int:
-    present = set(
-        Membership.objects.filter(team=team, user_id__in=user_ids, role=role).values_list("user_id", flat=True)
+    return _add_all([(team, user_id, role) for user_id in user_ids], actor=actor)
+
+
+def _add_all(wanted: Sequence[tuple[Team, UUID, TeamRole]], *, actor: Actor) -> int:
+    """Whoever is there already stays; how many were not. The caller holds the teams."""
+    those = Membership.objects.filter(
+        team_id__in={team.id for team, _, _ in wanted}, user_id__in={user_id for _, user_id, _ in wanted}
     )
-    rows = [Membership(team=team, user_id=user_id, role=role) for user_id in user_ids if user_id not in present]
-    Membership.objects.bulk_create(rows, ignore_conflicts=True)
-    record_many(
-        [_event(EventType.TEAM_MEMBER_ADDED, team, row.user_id, role) for row in rows],
-        actor=actor,
-    )
-    return len(rows)
+    present = set(those.values_list("team_id", "user_id", "role"))
+    missing = [(team, user_id, role) for team, user_id, role in wanted if (team.id, user_id, role) not in present]
+    Membership.objects.bulk_create(Membership(team=team, user_id=user_id, role=role) for team, user_id, role in missing)
+    events = [_event(EventType.TEAM_MEMBER_ADDED, team, user_id, role) for team, user_id, role in missing]
+    record_many(events, actor=actor)
+    return len(missing)
 
 
 def _remove(team: Team, user_ids: Sequence[UUID], role: TeamRole, *, actor: Actor) -> int:

@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.db.models.functions import Lower
+from django.test.utils import CaptureQueriesContext
 
 from audit.models import AuditEvent
 from cerply.accounts.models import Membership, Team, User
@@ -79,6 +82,8 @@ def test_a_mark_at_the_beginning_is_passed_over(cast: Cast, file: Path) -> None:
         ),
         (b"name,email,timezone\nA,a@example.com,Mars\n", ["line 2: timezone"]),
         (b"name,email,manages\nA,a@example.com,Night\n", ["line 2: manages: only managers"]),
+        (b"name,email,teams\nA,a@example.com,Day|N\aight\n", ["line 2: teams: 'N\\x07ight': Control characters"]),
+        (b"name,email,teams\nA,a@example.com," + b"x" * 256 + b"\n", ["line 2: teams: 'xxx"]),
         (b"name,mail\nA,a@example.com\n", ["line 1: There is no column 'mail'"]),
         (b"name,name\nA,a@example.com\n", ["line 1: The column 'name' is there twice"]),
         (b"name,email\nA,a@example.com,more\n", ["line 2: 3 cells under 2 columns"]),
@@ -112,3 +117,36 @@ def test_a_missing_file_and_organization_are_errors(cast: Cast, tmp_path: Path, 
         call_command("import_people", str(file))
     with pytest.raises(CommandError, match="no open organization"):
         call_command("import_people", str(file), organization="x")
+
+
+def test_names_of_teams_are_the_same_where_the_database_says_so(cast: Cast, file: Path) -> None:
+    Team.objects.create(organization=cast.organization, name="nacht")
+    names = ["Nacht", "NACHT", "Izmir", "İzmir", "İZMİR", "straße", "STRASSE", "ΣΊΣΥΦΟΣ", "σίσυφος"]
+    file.write_text(f"name,email,teams\nA,a@example.com,{'|'.join(names)}\nB,b@example.com,izmir|İZMİR\n")
+    output, errors = run(file, cast)
+    assert errors == ""
+    keys = Team.objects.for_organization(cast.organization.id).values_list(Lower("name"), flat=True)
+    assert len(keys) == len(set(keys))
+    assert Team.objects.filter(name="nacht").get().memberships.count() == 1
+
+
+def test_who_is_there_already_stays_and_is_not_audited_again(cast: Cast, file: Path) -> None:
+    run(file, cast)
+    before = set(Membership.objects.values_list("id", flat=True))
+    run(file, cast)
+    assert set(Membership.objects.values_list("id", flat=True)) == before
+    assert AuditEvent.objects.filter(type="team_member_added").count() == 4
+    assert AuditEvent.objects.filter(type="team_created").count() == 2
+
+
+def test_many_lines_and_teams_cost_no_more_queries_than_one(cast: Cast, file: Path) -> None:
+    def cost(number: int, prefix: str) -> int:
+        lines = [f"{prefix}{n},P,{prefix}{n}@example.com,manager,{prefix}{n}|All,All" for n in range(number)]
+        file.write_text("externalId,name,email,role,teams,manages\n" + "\n".join(lines))
+        with CaptureQueriesContext(connection) as queries:
+            output, errors = run(file, cast)
+        assert (errors, output.startswith(f"{number} people created")) == ("", True)
+        return len(queries)
+
+    cost(1, "z")
+    assert cost(300, "a") == cost(1, "b")
