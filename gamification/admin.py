@@ -32,6 +32,18 @@ class BadgeForm(forms.ModelForm):
         if current:
             self.initial.update({name: getattr(current, name) for name in CRITERIA})
 
+    def what_changed(self) -> tuple[Badge, BadgeRule]:
+        """The badge and its criteria as they are by now, with what was changed in the form."""
+        badge = Badge.objects.get(pk=self.instance.pk)
+        current = badge.rules.filter(superseded_at=None).first()
+        criteria = {name: getattr(current, name, None) for name in CRITERIA}
+        for name in self.changed_data:
+            if name in criteria:
+                criteria[name] = self.cleaned_data[name]
+            else:
+                setattr(badge, name, self.cleaned_data[name])
+        return badge, BadgeRule(**criteria)
+
     def rule(self) -> BadgeRule:
         return BadgeRule(**{name: self.cleaned_data.get(name) for name in CRITERIA})
 
@@ -105,7 +117,11 @@ class BadgeAdmin(ConsoleAdmin):
         return ", ".join(rule.criteria() for rule in getattr(badge, "current_rules", ()))
 
     def save_model(self, request: HttpRequest, obj: Badge, form: Any, change: bool) -> None:
-        save_badge(obj, form.rule(), actor=actor_of(request.user))
+        if change:
+            obj, rule = form.what_changed()
+        else:
+            rule = form.rule()
+        save_badge(obj, rule, actor=actor_of(request.user))
 
 
 class OfLearnerAdmin(ReadOnlyAdmin):

@@ -92,3 +92,14 @@ def test_lists_name_the_learner_and_show_text_as_it_is(console: Client, cast: Ca
     assert page_of(User, "change", cast.learner.pk) in page
     found = console.get(page_of(LearnerBadge, "changelist"), {"q": cast.learner.email.upper()})
     assert found.context["cl"].result_count >= 1
+
+
+def test_a_page_of_a_badge_that_was_open_for_long_changes_only_what_was_changed_in_it(console: Client) -> None:
+    badge = Badge.objects.get(slug="perfectionist")
+    path = page_of(Badge, "change", badge.pk)
+    stale = typed(console, path)
+    console.post(path, typed(console, path, count=30, description="Thirty."))
+    assert console.post(path, stale | {"name": "Flawless"}).status_code == 302
+    badge.refresh_from_db()
+    assert (badge.name, badge.description) == ("Flawless", "Thirty.")
+    assert badge.rules.get(superseded_at=None).count == 30
