@@ -1,19 +1,19 @@
 """The audit, for those who look into it."""
 
-import json
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.apps import apps
 from django.contrib import admin
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
-from django.utils.dateparse import parse_date
 from django.utils.html import format_html
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, RangeDateFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, TextFilter
 
 from audit.models import AuditEvent, AuditEventQuerySet
-from cerply.console import ReadOnlyAdmin
+from audit.naming import Names, events_of, people_with_address
+from cerply.console import ConsoleList, DayFilter, ReadOnlyAdmin, pretty
 from cerply.identifiers import parse_uuid
 
 MOST_ORGANIZATIONS = 500
@@ -42,25 +42,38 @@ class OrganizationFilter(DropdownFilter):
         return queryset.for_organization(organization_id) if organization_id else queryset.none()
 
 
-class DayFilter(RangeDateFilter):
-    """From one day to another, both included; by id, so that only the weeks between them are read."""
+class EventDayFilter(DayFilter):
+    """By id, so that only the weeks between the days are read."""
+
+    def since(self, queryset: Any, moment: datetime) -> Any:
+        return queryset.since(moment)
+
+    def before(self, queryset: Any, moment: datetime) -> Any:
+        return queryset.before(moment)
+
+
+class ActorFilter(TextFilter):
+    """What one actor did, given her e-mail address or id."""
+
+    title = "actor (e-mail address or id)"
+    parameter_name = "actor"
 
     def queryset(self, request: HttpRequest, queryset: AuditEventQuerySet) -> AuditEventQuerySet:
-        start, end = self._day("from"), self._day("to")
-        if start:
-            queryset = queryset.since(start)
-        if end:
-            queryset = queryset.before(end + timedelta(days=1))
-        return queryset
+        text = (self.value() or "").strip()
+        if not text:
+            return queryset
+        key = parse_uuid(text)
+        return queryset.filter(actor_id__in=[key] if key else people_with_address(text))
 
-    def _day(self, which: str) -> datetime | None:
-        try:
-            day = parse_date(self.used_parameters.get(f"{self.parameter_name}_{which}") or "")
-        except ValueError:
-            return None
-        if day is None or not 1970 <= day.year <= 9000:
-            return None
-        return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+class EventList(ConsoleList):
+    """Names what the events of the page speak of."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        names = Names(self.result_list)
+        for event in self.result_list:
+            event.names = names
 
 
 @admin.register(AuditEvent)
@@ -70,44 +83,58 @@ class AuditEventAdmin(ReadOnlyAdmin):
         OrganizationFilter,
         ("type", ChoicesDropdownFilter),
         ("actor_kind", ChoicesDropdownFilter),
-        ("occurred_at", DayFilter),
+        ActorFilter,
+        ("occurred_at", EventDayFilter),
     ]
-    list_filter_submit = True
     sortable_by = ()
     search_fields = ["request_id"]
-    search_help_text = "The whole id of an event, of whom or what it is about, of who did it, or of the request."
+    search_help_text = (
+        "The whole id of an event, of whom or what it is about, of who did it, or of the request; or an e-mail address."
+    )
     fields = ["occurred_at", "id", "type", "organization", "subject", "actor", "request_id", "details"]
     readonly_fields = ["organization", "subject", "actor", "details"]
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEvent]:
-        name = organizations().filter(id=OuterRef("organization_id")).values("name")
-        return super().get_queryset(request).annotate(organization_name=Subquery(name))  # type: ignore[no-any-return]
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ConsoleList]:
+        return EventList
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[AuditEvent], search_term: str
-    ) -> tuple[QuerySet[AuditEvent], bool]:
+    def find(self, queryset: QuerySet[AuditEvent], term: str, key: UUID | None) -> QuerySet[AuditEvent]:
         """Exact matches alone: each of them is a look into an index."""
-        term = search_term.strip()
-        if not term:
-            return queryset, False
         found = Q(request_id=term)
-        if (key := parse_uuid(term)) is not None:
+        if key:
             found |= Q(id=key) | Q(subject_id=key) | Q(actor_id=key)
-        return queryset.filter(found), False
+        elif "@" in term:
+            people = people_with_address(term)
+            found |= Q(subject_id__in=people) | Q(actor_id__in=people)
+        return queryset.filter(found)
+
+    def _named(self, event: AuditEvent, kind: str, key: UUID | None) -> str:
+        """Its name and a link; its id, where it is gone."""
+        names: Names = getattr(event, "names", None) or Names([event])
+        if named := names.of(kind, key):
+            return format_html('<a class="underline" href="{}">{}</a>', named[1], named[0])
+        return str(key or "")
 
     @admin.display(description="organization")
     def organization(self, event: AuditEvent) -> str:
-        name: str | None = getattr(event, "organization_name", None)
-        return name or str(event.organization_id or "-")
+        return self._named(event, "organization", event.organization_id) or "-"
 
     @admin.display(description="subject")
     def subject(self, event: AuditEvent) -> str:
-        return f"{event.subject_kind} {event.subject_id or ''}".strip() or "-"
+        if not event.subject_kind:
+            return "-"
+        named = self._named(event, event.subject_kind, event.subject_id)
+        return format_html("{} {}", event.subject_kind.replace("_", " "), named)
 
     @admin.display(description="actor")
     def actor(self, event: AuditEvent) -> str:
-        return " ".join(str(part) for part in (event.actor_kind, event.actor_label, event.actor_id) if part)
+        said = " ".join(part for part in (event.actor_kind, event.actor_label) if part)
+        if event.actor_id is None:
+            return said
+        only_hers = format_html(
+            '<a class="underline" href="{}" title="All that she did">{}</a>', events_of(event.actor_id), said
+        )
+        return format_html("{} ({})", self._named(event, "user", event.actor_id), only_hers)
 
     @admin.display(description="metadata")
     def details(self, event: AuditEvent) -> str:
-        return format_html("<pre>{}</pre>", json.dumps(event.metadata, indent=2, ensure_ascii=False))
+        return pretty(event.metadata)

@@ -65,6 +65,7 @@ def record_many(events: Sequence[Event], *, actor: Actor) -> None:
 
 def _row(event: Event, actor: Actor) -> AuditEvent:
     moment = clock.now()
+    token = {"tokenId": str(actor.token_id)} if actor.token_id else {}
     row = AuditEvent(
         organization_id=event.organization_id,
         type=event.type,
@@ -74,7 +75,7 @@ def _row(event: Event, actor: Actor) -> AuditEvent:
         actor_id=actor.id,
         actor_label=actor.label[:255],
         request_id=current_request_id(),
-        metadata=dict(event.metadata),
+        metadata={**event.metadata, **token},
         occurred_at=moment,
     )
     # An event belongs to the week of its time, also where the clock is not this machine's (demo data, tests).

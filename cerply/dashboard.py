@@ -6,6 +6,7 @@ from django.http import HttpRequest
 
 from audit import kpis
 from audit.models import AuditEvent
+from audit.naming import Names
 from ops import features, health
 from ops.models import FeatureEnrolment, JobOutcome, JobRun
 
@@ -14,6 +15,8 @@ LATEST = 12
 
 def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Unfold's ``DASHBOARD_CALLBACK``."""
+    events = list(AuditEvent.objects.order_by("-id")[:LATEST])
+    names = Names(events)
     return {
         **context,
         "kpis": [(name.replace("_", " ").capitalize(), amount) for name, amount in kpis.totals().items()],
@@ -27,5 +30,8 @@ def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
             )
             for feature in features.Feature
         ],
-        "events": AuditEvent.objects.order_by("-id")[:LATEST],
+        "events": [
+            (event, names.of("user", event.actor_id), names.of("organization", event.organization_id))
+            for event in events
+        ],
     }

@@ -1,7 +1,6 @@
 """Serializers and fields that take a value for what it is: no "true" for true, no 1 for "1", no unknown name."""
 
 import re
-import unicodedata
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -11,6 +10,7 @@ from rest_framework import serializers
 
 from cerply.clock import rfc3339
 from cerply.identifiers import parse_uuid
+from cerply.text import REFUSED, is_printable
 
 RFC3339 = re.compile(
     r"(\d{4}-\d{2}-\d{2})[Tt](\d{2}:\d{2}:\d{2})(\.\d+)?([Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)", re.ASCII
@@ -39,7 +39,7 @@ class StrictSerializer(serializers.Serializer[Any]):
 class TextField(serializers.CharField):
     """A string of 1 to ``max_length`` printable characters (line breaks where ``multiline``), without outer space."""
 
-    default_error_messages = {"unprintable": "Control characters and NUL are not allowed."}
+    default_error_messages = {"unprintable": REFUSED}
 
     def __init__(self, *, multiline: bool = False, max_length: int = 255, **kwargs: Any) -> None:
         self.multiline = multiline
@@ -49,8 +49,7 @@ class TextField(serializers.CharField):
         if not isinstance(data, str):
             self.fail("invalid")
         text = super().to_internal_value(data)
-        allowed = "\n\r\t" if self.multiline else ""
-        if any(unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"} and char not in allowed for char in text):
+        if not is_printable(text, multiline=self.multiline):
             self.fail("unprintable")
         return text
 

@@ -37,6 +37,8 @@ class Actor:
     kind: ActorKind
     id: UUID | None = None
     label: str = ""
+    # The API token that acted in somebody's name.
+    token_id: UUID | None = None
 
     @classmethod
     def system(cls, label: str) -> "Actor":
@@ -98,7 +100,7 @@ class Caller:
     @property
     def actor(self) -> Actor:
         if self.user_id:
-            return Actor(ActorKind.USER, self.user_id, self.role or self.kind)
+            return Actor(ActorKind.USER, self.user_id, self.role or self.kind, self.token_id)
         if self.kind is CallerKind.ADMIN_TOKEN:
             return Actor(ActorKind.ADMIN_TOKEN, label="X-Admin-Token")
         return Actor(ActorKind.ANONYMOUS)

@@ -5,6 +5,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import environ
+from django.utils.csp import CSP
 
 from cerply.env import Env, refuse
 from cerply.logs import LEVELS, logging_config
@@ -100,6 +101,7 @@ MIDDLEWARE = [
     "cerply.requests.ProbeMiddleware",
     "cerply.requests.NulMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "cerply.requests.PolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -129,8 +131,11 @@ CSRF_FAILURE_VIEW = "cerply.errors.csrf_failure"
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
+FORMAT_MODULE_PATH = "cerply.formats"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 STATIC_URL = "/static/"
+# The only files with an address of their own are logos, which the admin shows to staff.
+MEDIA_URL = "/admin/accounts/organization/"
 MEDIA_ROOT = Path(env.text("MEDIA_ROOT", str(BASE_DIR / ".data" / "media")))
 # Static files are served from where they lie, so that there is no step between unpacking and starting.
 WHITENOISE_USE_FINDERS = True
@@ -179,6 +184,31 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.flag("TRUST
 SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 X_FRAME_OPTIONS = "DENY"
+# What pages may load and run. No page has a script of its own in it, so that none that is smuggled in runs.
+SECURE_CSP: dict[str, list[str]] = {
+    "default-src": [CSP.NONE],
+    "style-src": [CSP.SELF],
+    "img-src": [CSP.SELF],
+    "form-action": [CSP.SELF],
+    "base-uri": [CSP.NONE],
+    "frame-ancestors": [CSP.NONE],
+}
+# The admin's Alpine evaluates the attributes of its own templates, and both it and select2 set styles.
+ADMIN_CSP = SECURE_CSP | {
+    "script-src": [CSP.SELF, CSP.UNSAFE_EVAL],
+    "style-src": [CSP.SELF, CSP.UNSAFE_INLINE],
+    "img-src": [CSP.SELF, "data:"],
+    "font-src": [CSP.SELF],
+    "connect-src": [CSP.SELF],
+    "frame-src": [CSP.SELF],
+    "frame-ancestors": [CSP.SELF],
+}
+DOCS_CSP = SECURE_CSP | {
+    "script-src": [CSP.SELF, CSP.NONCE],
+    "style-src": [CSP.SELF, CSP.UNSAFE_INLINE],
+    "img-src": [CSP.SELF, "data:"],
+    "connect-src": [CSP.SELF],
+}
 
 # -- mail --
 
@@ -262,6 +292,8 @@ UNFOLD = {
     "SITE_TITLE": "Cerply",
     "SITE_HEADER": "Cerply",
     "DASHBOARD_CALLBACK": "cerply.dashboard.context",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "/static/cerply/favicon.svg"}],
+    "STYLES": ["/static/cerply/console.css"],
     "LOGIN": {"form": "cerply.accounts.signing_in.StaffSignInForm"},
 }
 LOGGING = logging_config(json=not RELAXED or env.flag("LOG_JSON"), level=env.one_of("LOG_LEVEL", "INFO", LEVELS))

@@ -1,16 +1,22 @@
 """Every path of the service."""
 
 from django.contrib import admin
+from django.templatetags.static import static
 from django.urls import include, path
-from django.views.generic import TemplateView
+from django.views.generic import RedirectView, TemplateView
 
+from cerply.accounts.admin.passwords import change_own
 from cerply.accounts.passwords import NewPasswordView
 from cerply.accounts.signing_in import staff_sign_in
 from certificates.urls import published as published_certificates
 from gamification.urls import published as published_badges
 
 urlpatterns = [
+    path("", TemplateView.as_view(template_name="cerply/start.html"), name="start"),
+    path("admin", RedirectView.as_view(pattern_name="admin:index", query_string=True)),
+    path("favicon.ico", RedirectView.as_view(url=static("cerply/favicon.svg"))),
     path("admin/login/", staff_sign_in),
+    path("admin/password_change/", admin.site.admin_view(change_own)),
     path("admin/", admin.site.urls),
     path(
         "password/changed",

@@ -1,18 +1,20 @@
 """Certificates and signing keys, for staff."""
 
+from collections.abc import Collection
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.utils.html import format_html
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, DropdownFilter, RangeDateFilter
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, DropdownFilter
 from unfold.decorators import action
 
 from cerply import clock
-from cerply.console import NothingForm, Question, ReadOnlyAdmin, actor_of, ask, change_url
-from cerply.identifiers import parse_uuid
+from cerply.accounts.models import User
+from cerply.console import DayFilter, NothingForm, Question, ReadOnlyAdmin, actor_of, ask, change_url
 from certificates import keys
 from certificates.models import Certificate, CertificateQuerySet, SigningKey, Status
 from certificates.representation import REASONS
@@ -38,7 +40,7 @@ class CertificateAdmin(ReadOnlyAdmin):
     list_filter = [
         ("organization", AutocompleteSelectFilter),
         StatusFilter,
-        ("issued_at", RangeDateFilter),
+        ("issued_at", DayFilter),
     ]
     sortable_by = ()
     search_fields = ["id"]
@@ -60,19 +62,16 @@ class CertificateAdmin(ReadOnlyAdmin):
         "download",
     ]
     readonly_fields = ["status", "signing_key", "signature", "verification", "download"]
-    actions_detail = ["revoke_certificate"]
+    actions_detail = ["revoke_certificate", "trail"]
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Certificate], search_term: str
-    ) -> tuple[QuerySet[Certificate], bool]:
+    def unfit_actions(self, row: Certificate) -> Collection[str]:
+        return {"revoke"} if row.revoked_at else ()
+
+    def find(self, queryset: QuerySet[Certificate], term: str, key: UUID | None) -> QuerySet[Certificate]:
         """Exact matches alone: each of them is a look into an index."""
-        term = search_term.strip().replace("\0", "")
-        if not term:
-            return queryset, False
-        if (key := parse_uuid(term)) is not None:
-            by_id = queryset.filter(id=key) | queryset.filter(learner_id=key) | queryset.filter(track_id=key)
-            return by_id, False
-        return queryset.filter(learner__email__iexact=term), False
+        if key:
+            return queryset.filter(id=key) | queryset.filter(learner_id=key) | queryset.filter(track_id=key)
+        return queryset.filter(learner__in=User.objects.with_address(term).values("id"))
 
     @admin.display(description="status")
     def status(self, certificate: Certificate) -> str:
@@ -127,9 +126,19 @@ class SigningKeyAdmin(ReadOnlyAdmin):
     list_select_related = ["organization"]
     list_filter = [("organization", AutocompleteSelectFilter)]
     search_fields = ["organization__name"]
+    search_help_text = "The whole id of a key or of its organization, or how the organization's name begins."
     fields = ["id", "organization", "state", "public", "created_at", "retired_at"]
     readonly_fields = ["state", "public"]
-    actions_detail = ["rotate_key"]
+    actions_detail = ["rotate_key", "trail"]
+
+    def unfit_actions(self, row: SigningKey) -> Collection[str]:
+        """A retired key has been replaced already."""
+        return {"rotate"} if row.retired_at else ()
+
+    def find(self, queryset: QuerySet[SigningKey], term: str, key: UUID | None) -> QuerySet[SigningKey]:
+        if key:
+            return queryset.filter(id=key) | queryset.filter(organization_id=key)
+        return queryset.filter(organization__name__istartswith=term)
 
     @admin.display(description="state")
     def state(self, key: SigningKey) -> str:

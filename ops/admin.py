@@ -7,6 +7,7 @@ from uuid import UUID
 from django import forms
 from django.apps import apps
 from django.contrib import admin, messages
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django_q.models import Failure, OrmQ, Schedule, Success
@@ -114,6 +115,10 @@ class JobRunAdmin(ReadOnlyAdmin):
     list_display = ["job", "window", "outcome", "attempts", "started_at", "finished_at", "detail"]
     list_filter = [("outcome", ChoicesDropdownFilter)]
     search_fields = ["job"]
+    search_help_text = "The whole name of a job, or how it begins."
+
+    def find(self, queryset: QuerySet[JobRun], term: str, key: UUID | None) -> QuerySet[JobRun]:
+        return queryset.filter(id=key) if key else queryset.filter(job__startswith=term)
 
 
 @admin.register(Schedule)

@@ -5,9 +5,11 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpResponse
+from django.middleware.csp import get_nonce
 from django.shortcuts import render
 from django.templatetags.static import static
 from django.urls import reverse
+from django.utils.csp import CSP, build_policy
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.renderers import OpenApiJsonRenderer
 from drf_spectacular.types import OpenApiTypes
@@ -168,6 +170,7 @@ class DocsView(ApiView):
         summary="A page to read and try the API", tags=["operations"], responses={(200, "text/html"): OpenApiTypes.STR}
     )
     def get(self, request: Request) -> HttpResponse:
+        nonce = get_nonce(request._request)
         files = "drf_spectacular_sidecar/swagger-ui-dist"
         context: dict[str, Any] = {
             "title": settings.SPECTACULAR_SETTINGS["TITLE"],
@@ -180,5 +183,8 @@ class DocsView(ApiView):
             "schema_auth_names": "[]",
             "template_name_js": "drf_spectacular/swagger_ui.js",
             "csrf_header_name": "X-CSRFToken",
+            "csp_nonce": nonce,
         }
-        return render(request._request, "drf_spectacular/swagger_ui.html", context)
+        response = render(request._request, "drf_spectacular/swagger_ui.html", context)
+        response.headers[CSP.HEADER_ENFORCE] = build_policy(settings.DOCS_CSP, nonce)
+        return response

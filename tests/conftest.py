@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings as django_settings
+from django.test import Client
 from pytest_django import Settings
 
 from tests.api.client import Api
-from tests.factories import Cast, make_cast
+from tests.factories import Cast, make_cast, make_staff
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +27,14 @@ def _own_files(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> 
 def api(db: None) -> Api:
     """Calls the API, and holds each answer against the OpenAPI document."""
     return Api()
+
+
+@pytest.fixture
+def console(db: None) -> Client:
+    """A browser in which a superuser of the staff is signed in to the admin."""
+    client = Client()
+    client.force_login(make_staff(name="Stina Staff", email="staff@cerply.example", password="a long staff password"))
+    return client
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ import logging
 
 from django.apps import AppConfig
 from django.conf import settings
-from django.contrib.auth.signals import user_logged_in, user_login_failed
+from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 
 logger = logging.getLogger(__name__)
 
@@ -18,4 +18,5 @@ class AccountsConfig(AppConfig):
         if settings.ADMIN_TOKEN_IS_IGNORED:
             logger.warning("ADMIN_TOKEN is set, and ignored: it counts in development, test and staging alone.")
         user_logged_in.connect(signing_in.audit_success, dispatch_uid="accounts.signed_in")
+        user_logged_out.connect(signing_in.audit_end, dispatch_uid="accounts.signed_out")
         user_login_failed.connect(signing_in.audit_failure, dispatch_uid="accounts.sign_in_failed")

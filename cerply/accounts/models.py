@@ -13,7 +13,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import FileExtensionValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Lower
+from django.db.models.functions import Collate, Lower
 
 from cerply import clock
 from cerply.accounts.searching import OF_A_PERSON, IsAnyOf, Match, Prefixes
@@ -100,6 +100,10 @@ class UserQuerySet(TenantQuerySet["User"]):
             reach |= Q(id__in=Membership.objects.managed_by(caller.user_id).values("user_id"))
         return people.filter(reach)
 
+    def with_address(self, address: str) -> Self:
+        """Whoever bears it, in whatever organization; upper and lower case are the same."""
+        return self.alias(lower_email=Lower("email")).filter(lower_email=address.lower())
+
     def found_by(self, text: str) -> Self:
         """Each word of the text begins one of the name, the e-mail address or the external id."""
         matching = self.filter(Match(OF_A_PERSON, Prefixes(text))).order_by().values("id")
@@ -163,8 +167,18 @@ class User(AbstractBaseUser, PermissionsMixin):
             models.Index(Lower("email"), name="users_by_email"),
             # GET /api/learners: an organization's people by name.
             models.Index(fields=["organization", "name", "id"], name="users_by_name"),
-            # GET /api/learners?q=: who has a word that begins like this?
+            # GET /api/learners?q=, and the admin's search: who has a word that begins like this?
             GinIndex(OF_A_PERSON, name="users_by_word"),
+            # The admin's list of one role, newest first; most are learners, who are found at once without it.
+            models.Index(
+                fields=["role", "id"],
+                condition=Q(role__in=[Role.MANAGER, Role.ADMIN, Role.AUDITOR]),
+                name="users_by_role",
+            ),
+            # The admin's list of those who are not active any more, newest first.
+            models.Index(fields=["id"], condition=Q(is_active=False), name="users_inactive"),
+            # The admin's list of staff, newest first.
+            models.Index(fields=["id"], condition=Q(is_staff=True), name="users_staff"),
         ]
 
     def __str__(self) -> str:
@@ -207,6 +221,10 @@ class Team(models.Model):
                 name="teams_name_unique_in_organization",
                 violation_error_message="The organization has a team of this name already.",
             )
+        ]
+        indexes = [
+            # The admin's search: which name begins like this, in whatever organization?
+            models.Index(Collate(Lower("name"), "C"), name="teams_by_name_prefix"),
         ]
 
     def __str__(self) -> str:

@@ -23,8 +23,15 @@ def create_organization(organization: Organization, *, actor: Actor) -> None:
 @transaction.atomic
 def change_organization(organization: Organization, fields: Sequence[str], *, actor: Actor) -> None:
     """Saves the fields. Certificates that are issued already keep what they say."""
+    before = Organization.objects.locked().get(id=organization.id)
     organization.save(update_fields=list(fields))
-    _record(EventType.ORGANIZATION_CHANGED, organization, actor, fields=list(fields))
+    changes = {
+        name: {"before": str(getattr(before, name)), "after": str(getattr(organization, name))}
+        for name in fields
+        if getattr(before, name) != getattr(organization, name)
+    }
+    if changes:
+        _record(EventType.ORGANIZATION_CHANGED, organization, actor, changes=changes)
 
 
 @transaction.atomic

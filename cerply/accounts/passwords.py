@@ -23,6 +23,7 @@ from audit.models import EventType
 from audit.recording import Event, record, record_many
 from cerply import clock
 from cerply.accounts.models import OwedLink, User
+from cerply.errors import Conflict
 from cerply.permissions import ANONYMOUS, Actor
 from ops.wake import enqueue
 
@@ -55,7 +56,11 @@ def request_link(email: str) -> None:
 
 
 def send_link(user: User, *, actor: Actor) -> None:
-    """Has a link mailed to her."""
+    """Has a link mailed to her. Raises `Conflict` where it would let nobody in."""
+    if not user.is_active:
+        raise Conflict(f"{user.name} is not active. Reactivate her first.")
+    if user.organization and user.organization.closed_at:
+        raise Conflict(f"{user.organization} is closed. Reopen it first.")
     with transaction.atomic():
         _owe([user], actor=actor)
         enqueue("cerply.accounts.passwords.mail_owed")

@@ -22,6 +22,8 @@ from cerply.permissions import Actor, Role
 
 type Row = Mapping[str, Any]
 type Problems = dict[str, list[str]]
+# What a field was and is, by its name, as the audit keeps it.
+type Changes = dict[str, dict[str, Any]]
 
 # Field of the model by its name on the wire.
 FIELDS = {
@@ -98,7 +100,7 @@ def _save_people(
     external_ids = [row["externalId"] for row in rows if row.get("externalId")]
     known = {user.external_id: user for user in everybody.filter(external_id__in=external_ids)}
     saved = Saved()
-    changed: dict[UUID, list[str]] = {}
+    changed: dict[UUID, Changes] = {}
     fresh: list[User] = []
     seen: set[str] = set()
     for index, row in enumerate(rows):
@@ -116,9 +118,9 @@ def _save_people(
             if missing := [name for name in ("name", "email") if name not in row]:
                 problems.setdefault(index, {}).update({name: ["This field is required."] for name in missing})
             fresh.append(user)
-        names = _apply(user, row, skip=NEVER_UPDATED)
+        changes = _apply(user, row, skip=NEVER_UPDATED)
         if not user._state.adding:
-            changed[user.id] = names
+            changed[user.id] = changes
         saved.people.append(user)
     for index, problem in _taken_addresses(organization_id, saved.people).items():
         problems.setdefault(index, {}).update(problem)
@@ -129,7 +131,7 @@ def _save_people(
     _update_in_order(known_people)
     saved.created, saved.updated = len(fresh), len(saved.people) - len(fresh)
     events = [_event(EventType.USER_CREATED, user, {"role": user.role}) for user in fresh]
-    events += [_event(EventType.USER_UPDATED, user, {"fields": changed[user.id]}) for user in known_people]
+    events += [_event(EventType.USER_UPDATED, user, {"changes": changed[user.id]}) for user in known_people]
     record_many(events, actor=actor)
     return saved
 
@@ -172,27 +174,27 @@ def change_person(user_id: UUID, changes: Row, *, actor: Actor) -> User:
     Organization.objects.locked().get(id=organization_id)
     user = User.objects.select_for_update(no_key=True, of=("self",)).select_related("organization").get(id=user_id)
     before = {name: getattr(user, FIELDS[name]) for name in changes}
-    names = _apply(user, changes)
-    if not names:
+    changed = _apply(user, changes)
+    if not changed:
         return user
     if problems := _taken_addresses(organization_id, [user]).get(0):
         raise Invalid(problems)
     others = User.objects.for_organization(organization_id).exclude(id=user.id)
-    if "externalId" in names and user.external_id and others.filter(external_id=user.external_id).exists():
+    if "externalId" in changed and user.external_id and others.filter(external_id=user.external_id).exists():
         raise Invalid({"externalId": [EXTERNAL_ID_TAKEN]})
     stays_admin = user.role == Role.ADMIN and user.is_active
     was_admin = before.get("role", user.role) == Role.ADMIN and before.get("active", user.is_active)
     if was_admin and not stays_admin and not others.filter(role=Role.ADMIN, is_active=True).exists():
         raise Conflict("The organization's last active admin stays one. Appoint another one first.")
     with translated(TAKEN):
-        user.save(update_fields=[FIELDS[name] for name in names])
+        user.save(update_fields=[FIELDS[name] for name in changed])
     events = []
-    if "active" in names:
+    if "active" in changed:
         events += _activate(user) if user.is_active else _deactivate(user)
-    if "role" in names:
-        events.append(_event(EventType.ROLE_CHANGED, user, {"before": before["role"], "after": user.role}))
-    if others_changed := [name for name in names if name not in {"role", "active"}]:
-        events.append(_event(EventType.USER_UPDATED, user, {"fields": others_changed}))
+    if "role" in changed:
+        events.append(_event(EventType.ROLE_CHANGED, user, changed["role"]))
+    if rest := {name: change for name, change in changed.items() if name not in {"role", "active"}}:
+        events.append(_event(EventType.USER_UPDATED, user, {"changes": rest}))
     record_many(events, actor=actor)
     return user
 
@@ -211,13 +213,22 @@ def create_staff(user: User, password: str, *, actor: Actor) -> None:
 
 @transaction.atomic
 def change_staff(user_id: UUID, changes: Row, *, actor: Actor) -> None:
-    """Name, address, locale, time zone, and whether she is active. Raises `Invalid`."""
+    """Name, address, locale, time zone, and whether she is active. Raises `Invalid`, or `Conflict` for the last one."""
+    # All of them, in one order, so that of two who deactivate each other one stays.
+    superusers = User.objects.filter(is_superuser=True, is_active=True).order_by("id").select_for_update(no_key=True)
+    in_charge = {superuser.id for superuser in superusers}
     user = User.objects.select_for_update(no_key=True).get(id=user_id, organization=None)
-    names = _apply(user, changes, skip={"role", "externalId"})
+    changed = _apply(user, changes, skip={"role", "externalId"})
+    if not changed:
+        return
+    if not user.is_active and in_charge == {user.id}:
+        raise Conflict("The last active superuser stays active: nobody else appoints staff.")
     with translated(STAFF_TAKEN):
-        user.save(update_fields=[FIELDS[name] for name in names])
-    events = [_event(EventType.USER_UPDATED, user, {"fields": names})] if names else []
-    if "active" in names:
+        user.save(update_fields=[FIELDS[name] for name in changed])
+    events = []
+    if rest := {name: change for name, change in changed.items() if name != "active"}:
+        events.append(_event(EventType.USER_UPDATED, user, {"changes": rest}))
+    if "active" in changed:
         events += _activate(user) if user.is_active else _deactivate(user)
     record_many(events, actor=actor)
 
@@ -244,14 +255,15 @@ def _deactivate(user: User) -> list[Event]:
     return events
 
 
-def _apply(user: User, row: Row, skip: Collection[str] = ()) -> list[str]:
-    """Sets what the row says; returns the names of what is other than before."""
-    names = []
+def _apply(user: User, row: Row, skip: Collection[str] = ()) -> Changes:
+    """Sets what the row says; returns what is other than before."""
+    changes: Changes = {}
     for name, attribute in FIELDS.items():
-        if name in row and name not in skip and getattr(user, attribute) != row[name]:
+        before = getattr(user, attribute)
+        if name in row and name not in skip and before != row[name]:
             setattr(user, attribute, row[name])
-            names.append(name)
-    return names
+            changes[name] = {"before": before, "after": row[name]}
+    return changes
 
 
 def _password_problems(password: str, user: User) -> Problems:

@@ -44,11 +44,10 @@ def sign_in(request: HttpRequest, email: str, password: str, organization_id: UU
     return user
 
 
-def sign_out(request: HttpRequest, user: User) -> None:
+@transaction.atomic
+def sign_out(request: HttpRequest) -> None:
     """Ends this session, and no other one of hers."""
-    with transaction.atomic():
-        record(Event(EventType.SIGNED_OUT, user.organization_id, "user", user.id), actor=user.caller().actor)
-        logout(request)
+    logout(request)
 
 
 def clear_sessions() -> str:
@@ -67,6 +66,14 @@ def audit_success(sender: object, user: User, **kwargs: Any) -> None:
     """Django's ``user_logged_in``: by the API or in the admin."""
     with transaction.atomic():
         record(Event(EventType.SIGNED_IN, user.organization_id, "user", user.id), actor=user.caller().actor)
+
+
+def audit_end(sender: object, user: User | None, **kwargs: Any) -> None:
+    """Django's ``user_logged_out``: by the API or in the admin; nobody, where no session was."""
+    if user is None:
+        return
+    with transaction.atomic():
+        record(Event(EventType.SIGNED_OUT, user.organization_id, "user", user.id), actor=user.caller().actor)
 
 
 def audit_failure(sender: object, credentials: Mapping[str, Any], **kwargs: Any) -> None:

@@ -122,6 +122,21 @@ def remove_member(team: Team, user: User, *, actor: Actor) -> None:
         _remove(team, [user.id], role, actor=actor)
 
 
+@transaction.atomic
+def add_people(team_id: UUID, user_ids: Collection[UUID], role: TeamRole, *, actor: Actor) -> int:
+    """How many were not in it yet. Raises `Invalid`."""
+    team = _locked(team_id)
+    if problems := _problems(team.organization_id, user_ids, role):
+        raise Invalid({FIELD_OF_ROLE[role]: problems})
+    return _add(team, sorted(user_ids), role, actor=actor)
+
+
+@transaction.atomic
+def remove_people(team_id: UUID, user_ids: Collection[UUID], role: TeamRole, *, actor: Actor) -> int:
+    """How many were in it in this role; in the other one they stay."""
+    return _remove(_locked(team_id), sorted(user_ids), role, actor=actor)
+
+
 def _locked(team_id: UUID) -> Team:
     """Who comes and goes does so one after the other."""
     team = Team.objects.select_for_update(no_key=True).filter(id=team_id).first()
@@ -158,12 +173,12 @@ def _problems(organization_id: UUID, ids: Collection[UUID], role: TeamRole) -> l
     return problems
 
 
-def _add(team: Team, user_ids: Sequence[UUID], role: TeamRole, *, actor: Actor) -> None:
-    _add_all([(team, user_id, role) for user_id in user_ids], actor=actor)
+def _add(team: Team, user_ids: Sequence[UUID], role: TeamRole, *, actor: Actor) -> int:
+    return _add_all([(team, user_id, role) for user_id in user_ids], actor=actor)
 
 
-def _add_all(wanted: Sequence[tuple[Team, UUID, TeamRole]], *, actor: Actor) -> None:
-    """Whoever is there already stays; the caller holds the teams."""
+def _add_all(wanted: Sequence[tuple[Team, UUID, TeamRole]], *, actor: Actor) -> int:
+    """Whoever is there already stays; how many were not. The caller holds the teams."""
     those = Membership.objects.filter(
         team_id__in={team.id for team, _, _ in wanted}, user_id__in={user_id for _, user_id, _ in wanted}
     )
@@ -172,13 +187,15 @@ def _add_all(wanted: Sequence[tuple[Team, UUID, TeamRole]], *, actor: Actor) -> 
     Membership.objects.bulk_create(Membership(team=team, user_id=user_id, role=role) for team, user_id, role in missing)
     events = [_event(EventType.TEAM_MEMBER_ADDED, team, user_id, role) for team, user_id, role in missing]
     record_many(events, actor=actor)
+    return len(missing)
 
 
-def _remove(team: Team, user_ids: Sequence[UUID], role: TeamRole, *, actor: Actor) -> None:
+def _remove(team: Team, user_ids: Sequence[UUID], role: TeamRole, *, actor: Actor) -> int:
     rows = Membership.objects.filter(team=team, user_id__in=user_ids, role=role)
     gone = list(rows.select_for_update().values_list("user_id", flat=True))
     rows.filter(user_id__in=gone).delete()
     record_many([_event(EventType.TEAM_MEMBER_REMOVED, team, user_id, role) for user_id in gone], actor=actor)
+    return len(gone)
 
 
 def _event(type_: EventType, team: Team, user_id: UUID, role: str) -> Event:

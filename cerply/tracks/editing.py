@@ -25,6 +25,8 @@ TAKEN = {
     "tracks_external_id_unique": ("externalId", TRACK_TAKEN),
     "items_external_id_unique_in_track": ("externalId", ITEM_TAKEN),
 }
+# Of one call, in its event: how many there were is said whatever their number.
+MOST_NAMED = 100
 TWICE = "This external id is in the list twice."
 NEEDS_A_TITLE = {"title": ["This field is required for a new one."]}
 
@@ -58,7 +60,8 @@ def create_track(organization_id: UUID | None, values: Mapping[str, Any], *, act
     _apply(track, values, TRACK_FIELDS)
     with translated(TAKEN):
         track.save(force_insert=True)
-    record(_event(EventType.TRACK_CREATED, track, {"title": track.title}), actor=actor)
+    metadata = {"title": track.title, "externalId": track.external_id, "certifiesFrom": track.certifies_from}
+    record(_event(EventType.TRACK_CREATED, track, metadata), actor=actor)
     return track
 
 
@@ -68,10 +71,10 @@ def change_track(track_id: UUID, values: Mapping[str, Any], *, actor: Actor) -> 
     # The organization first, as `save_track` does, which looks for the external id; shared tracks have none.
     Organization.objects.locked().filter(tracks=track_id).first()
     track = Track.objects.select_for_update(no_key=True).get(id=track_id)
-    if names := _apply(track, values, TRACK_FIELDS):
+    if changes := _apply(track, values, TRACK_FIELDS):
         with translated(TAKEN):
-            track.save(update_fields=[TRACK_FIELDS[name] for name in names])
-        record(_event(EventType.TRACK_UPDATED, track, {"fields": names}), actor=actor)
+            track.save(update_fields=[TRACK_FIELDS[name] for name in changes])
+        record(_event(EventType.TRACK_UPDATED, track, {"changes": changes}), actor=actor)
     return track
 
 
@@ -90,18 +93,26 @@ def save_items(track_id: UUID, rows: Sequence[Mapping[str, Any]], *, actor: Acto
     position = -1 if last is None else last
     saved = SavedItems()
     fresh: list[Item] = []
+    changed: list[dict[str, Any]] = []
     for row in rows:
         item = known.get(row.get("externalId"))
         if item is None:
             position += 1
             item = Item(track=track, position=min(position, 2**31 - 1))
             fresh.append(item)
-        _apply(item, row, ITEM_FIELDS)
+        changes = _apply(item, row, ITEM_FIELDS)
+        if changes and not item._state.adding:
+            changed.append({"itemId": str(item.id), "changes": changes})
         saved.items.append(item)
     Item.objects.bulk_create(fresh)
     Item.objects.bulk_update(known.values(), ["title", "position"])
     saved.created, saved.updated = len(fresh), len(known)
-    metadata = {"created": saved.created, "updated": saved.updated}
+    metadata = {
+        "created": saved.created,
+        "updated": saved.updated,
+        "createdItems": [{"itemId": str(item.id), "title": item.title} for item in fresh[:MOST_NAMED]],
+        "updatedItems": changed[:MOST_NAMED],
+    }
     record(_event(EventType.ITEMS_CHANGED, track, metadata), actor=actor)
     return saved
 
@@ -112,14 +123,15 @@ def change_item(item_id: UUID, values: Mapping[str, Any], *, actor: Actor) -> It
     # The track first, as `save_items` does, which looks for external ids.
     Track.objects.select_for_update(no_key=True, of=("self",)).get(items=item_id)
     item = Item.objects.select_for_update(no_key=True, of=("self",)).select_related("track").get(id=item_id)
-    names = _apply(item, values, ITEM_FIELDS)
-    if "retired" in values and values["retired"] != (item.retired_at is not None):
+    changes = _apply(item, values, ITEM_FIELDS)
+    retired = item.retired_at is not None
+    if "retired" in values and values["retired"] != retired:
         item.retired_at = clock.now() if values["retired"] else None
-        names.append("retired")
-    if names:
+        changes["retired"] = {"before": retired, "after": not retired}
+    if changes:
         with translated(TAKEN):
             item.save()
-        metadata = {"itemId": str(item.id), "fields": names}
+        metadata = {"itemId": str(item.id), "changes": changes}
         record(_event(EventType.ITEMS_CHANGED, item.track, metadata), actor=actor)
     return item
 
@@ -141,14 +153,15 @@ def remove_item(item_id: UUID, *, actor: Actor) -> bool:
     return True
 
 
-def _apply(row: Track | Item, values: Mapping[str, Any], fields: Mapping[str, str]) -> list[str]:
-    """Sets what the values say; returns the names of what is other than before."""
-    names = []
+def _apply(row: Track | Item, values: Mapping[str, Any], fields: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """Sets what the values say; returns what is other than before, by the name of the field."""
+    changes = {}
     for name, attribute in fields.items():
-        if name in values and getattr(row, attribute) != values[name]:
+        before = getattr(row, attribute)
+        if name in values and before != values[name]:
             setattr(row, attribute, values[name])
-            names.append(name)
-    return names
+            changes[name] = {"before": before, "after": values[name]}
+    return changes
 
 
 def _repeated(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, list[str]]]:

@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 from django.db import connections, models
 from django.db.models import Q
+from django.db.models.functions import Collate, Lower
 
 from cerply import clock
 from cerply.accounts.models import Organization
@@ -76,6 +77,12 @@ class Track(models.Model):
                 name="tracks_valid_months_in_range",
             ),
         ]
+        indexes = [
+            # The admin's search: which title begins like this, in whatever organization?
+            models.Index(Collate(Lower("title"), "C"), name="tracks_by_title_prefix"),
+            # The admin's search: which has this external id, in whatever organization?
+            models.Index(fields=["external_id"], condition=Q(external_id__isnull=False), name="tracks_by_external_id"),
+        ]
 
     def __str__(self) -> str:
         return self.title
@@ -119,6 +126,12 @@ class Item(models.Model):
                 name="items_external_id_unique_in_track",
                 violation_error_message="The track has an item with this external id already.",
             )
+        ]
+        indexes = [
+            # The admin's search: which title begins like this, in whatever track?
+            models.Index(Collate(Lower("title"), "C"), name="items_by_title_prefix"),
+            # The admin's search: which has this external id, in whatever track?
+            models.Index(fields=["external_id"], condition=Q(external_id__isnull=False), name="items_by_external_id"),
         ]
 
     def __str__(self) -> str:

@@ -126,6 +126,14 @@ class Certificate(models.Model):
             models.Index(fields=["organization", "-issued_at", "-id"], name="certificates_by_organization"),
             # The admin's list of all organizations, newest first.
             models.Index(fields=["-issued_at", "-id"], name="certificates_newest"),
+            # The admin's lists of the revoked, the replaced and those that expire, of all organizations, newest first.
+            models.Index(
+                fields=["-issued_at", "-id"], condition=Q(revoked_at__isnull=False), name="certificates_revoked"
+            ),
+            models.Index(
+                fields=["-issued_at", "-id"], condition=Q(replaced_at__isnull=False), name="certificates_replaced"
+            ),
+            models.Index(fields=["expires_at"], condition=Q(expires_at__isnull=False), name="certificates_expiring"),
             # The job that renders: which have no PDF yet?
             models.Index(fields=["issued_at", "id"], condition=Q(pdf=""), name="certificates_owed_a_pdf"),
         ]

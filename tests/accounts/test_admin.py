@@ -1,26 +1,24 @@
 """The admin: staff alone come in, every page opens, and what is done there is audited."""
 
-from datetime import timedelta
+from datetime import UTC, datetime
 from typing import Any
+from unittest import mock
 
 import pytest
 from django.contrib import admin
-from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from audit.models import AuditEvent
 from cerply import clock
 from cerply.accounts.models import ApiToken, Organization, Team, User
-from cerply.tracks.models import Item, Track
+from cerply.tracks.models import Track
 from certificates.models import Certificate, SigningKey
-from gamification.models import Badge, BadgeRule
 from notifications.models import ManagerNotification
-from ops import features
 from ops.models import FeatureRollout
 from tests.api.client import Api
+from tests.console import action_of, events, page_of
 from tests.factories import (
     Cast,
     complete,
@@ -33,21 +31,6 @@ from tests.factories import (
 )
 
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
-
-
-@pytest.fixture
-def console(db: None) -> Client:
-    client = Client()
-    client.force_login(make_staff(email="staff@cerply.example", password="a long staff password"))
-    return client
-
-
-def page_of(model: Any, page: str, *args: Any) -> str:
-    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)
-
-
-def events(type_: str) -> list[AuditEvent]:
-    return list(AuditEvent.objects.filter(type=type_))
 
 
 def test_members_and_strangers_stay_out(cast: Cast) -> None:
@@ -105,147 +88,14 @@ def test_lists_ask_no_more_for_many_rows_than_for_few(console: Client, cast: Cas
     assert cost() <= few
 
 
-def test_the_front_page_shows_the_kpis(console: Client, cast: Cast) -> None:
+def test_the_front_page_shows_the_kpis_and_who_did_what_where(console: Client, cast: Cast) -> None:
     complete(cast.learner, cast.track)
+    console.post(page_of(Team, "add"), {"organization": str(cast.organization.id), "name": "Night shift"})
     page = console.get("/admin/").content.decode()
+    assert "Stina Staff" in page
+    assert "Nordlys Energy" in page
     assert "Certificates issued" in page
     assert "Certificate issued" in page
-
-
-# -- organizations --
-
-
-def test_an_organization_is_opened_changed_closed_and_opened_again(console: Client) -> None:
-    console.post(page_of(Organization, "add"), {"name": "New Ltd", "colour": "#112233"})
-    organization = Organization.objects.get(name="New Ltd")
-    assert features.decide(features.Feature.CERTIFICATES, organization.id).on
-    change = page_of(Organization, "change", organization.pk)
-    console.post(change, {"name": "Newer Ltd", "colour": "#112233"})
-    assert events("organization_changed")[0].metadata == {"fields": ["name"]}
-    console.post(f"{change.removesuffix('change/')}close-or-reopen/", {"reason": "They left."})
-    organization.refresh_from_db()
-    assert organization.closed_at is not None
-    assert events("organization_closed")[0].metadata == {"reason": "They left."}
-    console.post(f"{change.removesuffix('change/')}close-or-reopen/", {"reason": "They came back."})
-    organization.refresh_from_db()
-    assert organization.closed_at is None
-
-
-def test_an_organization_with_anything_to_keep_is_not_deleted(console: Client, cast: Cast) -> None:
-    empty = make_organization("Empty")
-    assert console.post(page_of(Organization, "delete", cast.organization.pk), {"post": "yes"}).status_code == 403
-    assert console.post(page_of(Organization, "delete", empty.pk), {"post": "yes"}).status_code == 302
-    assert set(Organization.objects.values_list("name", flat=True)) == {"Nordlys Energy", "Outside Ltd"}
-    assert len(events("organization_deleted")) == 1
-
-
-def test_a_feature_is_switched_for_one_organization_with_a_reason(console: Client, cast: Cast) -> None:
-    path = page_of(Organization, "change", cast.organization.pk).removesuffix("change/") + "gamification/"
-    assert console.get(path).status_code == 200
-    assert console.post(path, {"toggle": "off", "reason": ""}).status_code == 200
-    assert features.is_on(features.Feature.GAMIFICATION, cast.organization.id)
-    assert console.post(path, {"toggle": "off", "reason": "They asked."}).status_code == 302
-    assert not features.is_on(features.Feature.GAMIFICATION, cast.organization.id)
-    assert events("feature_switched")[0].metadata["reason"] == "They asked."
-
-
-def test_a_logo_must_be_a_picture(console: Client, cast: Cast) -> None:
-    path = page_of(Organization, "change", cast.organization.pk)
-    evil = SimpleUploadedFile("logo.png", b"<svg onload=alert(1)>", "image/png")
-    page = console.post(path, {"name": "x", "colour": "#112233", "logo": evil})
-    assert "neither PNG nor JPEG" in page.content.decode()
-
-
-# -- people --
-
-
-def test_a_member_is_made_and_changed(console: Client, cast: Cast) -> None:
-    form = {
-        "organization": str(cast.organization.id),
-        "name": "Zoë",
-        "email": "zoe@example.com",
-        "role": "learner",
-        "locale": "de",
-        "timezone": "Europe/Berlin",
-    }
-    assert console.post(page_of(User, "add"), form).status_code == 302
-    user = User.objects.get(email="zoe@example.com")
-    del form["organization"]
-    path = page_of(User, "change", user.pk)
-    assert console.post(path, form | {"role": "manager", "is_active": "on"}).status_code == 302
-    assert events("role_changed")[0].metadata == {"before": "learner", "after": "manager"}
-    assert console.post(path, form | {"role": "manager"}).status_code == 302
-    user.refresh_from_db()
-    assert (user.is_active, user.role) == (False, "manager")
-    assert len(events("user_deactivated")) == 1
-
-
-def test_what_is_refused_is_said(console: Client, cast: Cast) -> None:
-    form = {"name": "Amina", "email": cast.admin.email, "role": "learner", "locale": "en", "timezone": "UTC"}
-    page = console.post(page_of(User, "change", cast.admin.pk), form | {"is_active": "on"}, follow=True)
-    assert "last active admin" in page.content.decode()
-    form |= {"organization": str(cast.organization.id)}
-    page = console.post(page_of(User, "add"), form, follow=True)
-    assert "has this e-mail address already" in page.content.decode()
-
-
-def test_a_token_is_shown_once(console: Client, cast: Cast) -> None:
-    tomorrow = clock.now() + timedelta(days=1)
-    form = {"user": str(cast.learner.id), "name": "robot"}
-    form |= {"expires_at_0": f"{tomorrow:%Y-%m-%d}", "expires_at_1": f"{tomorrow:%H:%M:%S}"}
-    page = console.post(page_of(ApiToken, "add"), form, follow=True).content.decode()
-    secret = page.partition("shown this once: ")[2].split("<")[0].strip()
-    assert Api().get("/auth/me", by=secret).body["id"] == str(cast.learner.id)
-    token = ApiToken.objects.get(name="robot")
-    assert secret not in console.get(page_of(ApiToken, "change", token.pk)).content.decode()
-    console.post(page_of(ApiToken, "change", token.pk).removesuffix("change/") + "revoke/")
-    assert Api().get("/auth/me", by=secret).status == 401
-
-
-def test_teams_are_made_and_filled(console: Client, cast: Cast) -> None:
-    console.post(page_of(Team, "add"), {"organization": str(cast.organization.id), "name": "Night shift"})
-    team = Team.objects.get(name="Night shift")
-    form = {"name": "Night shift", "members": [str(cast.colleague.id)], "managers": [str(cast.manager.id)]}
-    assert console.post(page_of(Team, "change", team.pk), form).status_code == 302
-    assert {membership.user for membership in team.memberships.all()} == {cast.colleague, cast.manager}
-    assert len(events("team_member_added")) == 2
-
-
-# -- material, badges, certificates, features --
-
-
-def test_an_item_with_answers_is_retired_and_one_without_is_deleted(console: Client, cast: Cast) -> None:
-    give_answers(cast.learner, cast.track, 1)
-    answered, other, *rest = cast.track.items.order_by("position")
-    form: dict[str, Any] = {"title": cast.track.title, "certifies_from": "any", "items-INITIAL_FORMS": 4}
-    form["items-TOTAL_FORMS"] = 5
-    for number, item in enumerate([answered, other, *rest]):
-        form |= {
-            f"items-{number}-id": str(item.id),
-            f"items-{number}-track": str(cast.track.id),
-            f"items-{number}-title": item.title,
-            f"items-{number}-position": item.position,
-        }
-    form |= {"items-0-remove": "on", "items-1-remove": "on", "items-4-title": "New", "items-4-position": 9}
-    form["items-4-track"] = str(cast.track.id)
-    assert console.post(page_of(Track, "change", cast.track.pk), form).status_code == 302
-    answered.refresh_from_db()
-    assert answered.retired_at is not None
-    assert not Item.objects.filter(id=other.id).exists()
-    assert Item.objects.filter(track=cast.track, title="New", position=9).exists()
-    assert len(events("items_changed")) == 3
-
-
-def test_a_badge_is_edited_and_criteria_that_do_not_fit_are_refused(console: Client) -> None:
-    badge = Badge.objects.get(slug="perfectionist")
-    form = {"slug": "perfectionist", "name": "Perfectionist", "description": "x", "icon": "🎯", "position": 3}
-    form |= {"is_active": "on", "kind": "streak", "rules-TOTAL_FORMS": 0, "rules-INITIAL_FORMS": 0}
-    page = console.post(page_of(Badge, "change", badge.pk), form | {"count": ""})
-    assert "Say how many earn the badge" in page.content.decode()
-    assert console.post(page_of(Badge, "change", badge.pk), form | {"count": 5}).status_code == 302
-    assert BadgeRule.objects.get(badge=badge, superseded_at=None).count == 5
-    assert events("badge_changed")[0].actor_label == "staff"
-    assert "5 correct answers in a row" in console.get(page_of(Badge, "changelist")).content.decode()
 
 
 def test_a_certificate_is_revoked_with_a_reason(console: Client, cast: Cast) -> None:
@@ -295,3 +145,52 @@ def test_a_rollout_is_shown_before_it_is_done(console: Client, cast: Cast) -> No
     rollout.refresh_from_db()
     assert rollout.percentage == 50
     assert events("rollout_changed")[0].metadata["reason"] == "Carefully."
+
+
+def test_changing_one_s_own_password_asks_for_the_old_one_and_is_audited(console: Client) -> None:
+    path = reverse("admin:password_change")
+    form = {"old_password": "wrong", "new_password1": "another long password", "new_password2": "another long password"}
+    assert console.post(path, form).status_code == 200
+    assert events("password_changed") == []
+    assert console.post(path, form | {"old_password": "a long staff password"}).status_code == 302
+    [event] = events("password_changed")
+    staff = User.objects.get(email="staff@cerply.example")
+    assert (event.subject_id, event.actor_id) == (staff.id, staff.id)
+    assert console.get("/admin/").status_code == 200
+
+
+def test_signing_out_is_audited_once_wherever_it_is_done(console: Client, cast: Cast) -> None:
+    console.post(reverse("admin:logout"))
+    assert len(events("signed_out")) == 1
+    api = Api()
+    api.client.force_login(cast.learner)
+    api.get("/auth/me")
+    assert api.post("/auth/logout", **{"X-CSRFToken": api.client.cookies["csrftoken"].value}).status == 204
+    assert [event.subject_id for event in events("signed_out")][1:] == [cast.learner.id]
+
+
+def test_certificates_are_filtered_by_days_in_utc(console: Client, cast: Cast) -> None:
+    with clock.moved_to(datetime(2026, 3, 10, 23, 59, tzinfo=UTC)):
+        complete(cast.learner, cast.track)
+    for days, number in ((("2026-03-10", "2026-03-10"), 1), (("2026-03-11", ""), 0), (("", "2026-03-09"), 0)):
+        query = dict(zip(("issued_at_from", "issued_at_to"), days, strict=True))
+        answer = console.get(page_of(Certificate, "changelist"), query)
+        assert answer.context["cl"].result_count == number
+
+
+def test_history_leads_to_the_audit(console: Client, cast: Cast) -> None:
+    for path in (action_of(cast.team, "trail"), page_of(Team, "history", cast.team.pk)):
+        assert console.get(path).headers["Location"] == f"/admin/audit/auditevent/?q={cast.team.id}"
+
+
+def test_long_lists_count_to_a_limit_and_say_so(console: Client, cast: Cast) -> None:
+    with mock.patch("cerply.console.MOST_COUNTED", 3):
+        page = console.get(page_of(User, "changelist")).content.decode()
+    assert "3+" in page
+    assert "3 results" not in page
+
+
+def test_an_address_without_a_row_is_no_error(console: Client) -> None:
+    for model in (Organization, Certificate, ApiToken, SigningKey, User, Team):
+        for key in ("nonsense", "00000000-0000-4000-8000-000000000000"):
+            assert console.get(page_of(model, "change", key)).status_code == 302

@@ -1,24 +1,30 @@
 """Organizations, and which features are on for them."""
 
+from collections.abc import Collection
 from io import BytesIO
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from django import forms
+from django.apps import apps
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
-from django.http import HttpRequest, HttpResponse
+from django.db.models import FileField, QuerySet
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
+from django.urls import URLPattern, path
 from django.utils.html import format_html_join
 from PIL import Image
 from unfold.decorators import action
-from unfold.widgets import UnfoldAdminSelectWidget
+from unfold.widgets import UnfoldAdminImageFieldWidget, UnfoldAdminSelectWidget
 
 from cerply.accounts import organizations
-from cerply.accounts.models import Organization
-from cerply.console import ConsoleAdmin, Question, ReasonForm, actor_of, ask, change_url
+from cerply.accounts.models import ApiToken, Organization, Team, User
+from cerply.console import ConsoleAdmin, Question, ReasonForm, actor_of, ask, change_url, links, list_link
 from ops import features
 from ops.features import Feature
 from ops.models import FeatureEnrolment
@@ -26,6 +32,8 @@ from ops.models import FeatureEnrolment
 LARGEST_LOGO = 1024 * 1024
 MOST_PIXELS = 20_000_000
 EXTENSIONS = {"PNG": "png", "JPEG": "jpg"}
+CONTENT_TYPES = {"png": "image/png", "jpg": "image/jpeg"}
+TOO_MANY_PIXELS = "The logo has more than 20 million pixels."
 TOGGLES = {"": None, "on": True, "off": False}
 
 
@@ -41,14 +49,17 @@ class OrganizationForm(forms.ModelForm):
             return logo
         if logo.size is None or logo.size > LARGEST_LOGO:
             raise ValidationError("The logo is larger than 1 MiB.")
+        logo.seek(0)
         content = logo.read()
         try:
             with Image.open(BytesIO(content), formats=list(EXTENSIONS)) as image:
                 if image.width * image.height > MOST_PIXELS:
-                    raise ValidationError("The logo has more than 20 million pixels.")
+                    raise ValidationError(TOO_MANY_PIXELS)
                 image.verify()
                 extension = EXTENSIONS[image.format or ""]
-        except (OSError, SyntaxError, ValueError, KeyError, Image.DecompressionBombError):
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+            raise ValidationError(TOO_MANY_PIXELS) from None
+        except (OSError, SyntaxError, ValueError, KeyError):
             raise ValidationError("The logo is neither PNG nor JPEG.") from None
         return ContentFile(content, name=f"{uuid4()}.{extension}")
 
@@ -71,11 +82,62 @@ def feature_form(feature: Feature) -> type[ReasonForm]:
 class OrganizationAdmin(ConsoleAdmin):
     form = OrganizationForm
     list_display = ["name", "is_open", "created_at", "closed_at"]
-    search_fields = ["name", "id"]
+    search_fields = ["name"]
+    search_help_text = "A part of the name, or the whole id."
     ordering = ["name", "id"]
-    fields = ["id", "name", "logo", "colour", "features", "created_at", "closed_at"]
-    readonly_fields = ["id", "features", "created_at", "closed_at"]
-    actions_detail = ["gamification", "certificates", "notifications", "close_or_reopen"]
+    formfield_overrides = {FileField: {"widget": UnfoldAdminImageFieldWidget(attrs={"accept": "image/*"})}}
+    readonly_fields = ["id", "features", "created_at", "closed_at", "see_also", "deletion"]
+    actions_detail = ["gamification", "certificates", "notifications", "close", "reopen", "trail"]
+
+    def get_fields(self, request: HttpRequest, obj: Organization | None = None) -> list[str]:
+        own = list(OrganizationForm.Meta.fields)
+        return ["id", *own, "features", "created_at", "closed_at", "see_also", "deletion"] if obj else own
+
+    def unfit_actions(self, row: Organization) -> Collection[str]:
+        """A closed organization has no features, and is not closed again."""
+        return {"gamification", "certificates", "notifications", "close"} if row.closed_at else {"reopen"}
+
+    def find(self, queryset: QuerySet[Organization], term: str, key: UUID | None) -> QuerySet[Organization]:
+        """In the whole name: organizations are few."""
+        return queryset.filter(id=key) if key else queryset.filter(name__icontains=term)
+
+    def get_urls(self) -> list[URLPattern]:
+        logo = self.admin_site.admin_view(self.logo)
+        return [path("logos/<str:name>", logo), *super().get_urls()]
+
+    def logo(self, request: HttpRequest, name: str) -> HttpResponseBase:
+        """The picture itself, at the address that ``MEDIA_URL`` gives it."""
+        stored = f"logos/{name}"
+        content_type = CONTENT_TYPES.get(name.rpartition(".")[2])
+        if content_type is None or not Organization.objects.filter(logo=stored).exists():
+            raise Http404
+        try:
+            return FileResponse(default_storage.open(stored), content_type=content_type)
+        except FileNotFoundError:
+            raise Http404 from None
+
+    @admin.display(description="see also")
+    def see_also(self, organization: Organization) -> str:
+        its = {"organization__id__exact": organization.id}
+        track, certificate, key = (
+            apps.get_model(*name)
+            for name in (("tracks", "Track"), ("certificates", "Certificate"), ("certificates", "SigningKey"))
+        )
+        return links(
+            list_link(User, "people", **its),
+            list_link(Team, "teams", **its),
+            list_link(track, "tracks", **its),
+            list_link(certificate, "certificates", **its),
+            list_link(key, "signing keys", **its),
+            list_link(ApiToken, "API tokens", **its),
+        )
+
+    @admin.display(description="deletion")
+    def deletion(self, organization: Organization) -> str:
+        kept = organizations.what_keeps(organization)
+        if not kept:
+            return "It has nothing that must be kept, and can be deleted."
+        return f"It cannot be deleted, only closed: it has {', '.join(kept)}, which must be kept."
 
     @admin.display(description="open", boolean=True)
     def is_open(self, organization: Organization) -> bool:
@@ -83,8 +145,8 @@ class OrganizationAdmin(ConsoleAdmin):
 
     @admin.display(description="features")
     def features(self, organization: Organization) -> str:
-        if organization._state.adding:
-            return "-"
+        if organization.closed_at:
+            return "none: it is closed"
         decided = features.decisions(organization.id).items()
         rows = ((feature.label, "on" if decision.on else "off", decision.reason) for feature, decision in decided)
         return format_html_join("", "<div>{}: <b>{}</b> (decided by: {})</div>", rows)
@@ -135,6 +197,8 @@ class OrganizationAdmin(ConsoleAdmin):
         def do(values: dict[str, Any]) -> str:
             actor, reason = actor_of(request.user), values["reason"]
             wanted = TOGGLES[values["toggle"]]
+            if (wanted, values["pilot"]) == (enrolment.toggle, enrolment.pilot):
+                return ""
             if wanted != enrolment.toggle:
                 features.set_toggle(feature, organization.id, wanted, actor=actor, reason=reason)
             if values["pilot"] != enrolment.pilot:
@@ -144,12 +208,9 @@ class OrganizationAdmin(ConsoleAdmin):
 
         return ask(request, self, question, do, change_url(organization))
 
-    @action(description="Close or reopen", url_path="close-or-reopen")
-    def close_or_reopen(self, request: HttpRequest, object_id: str) -> HttpResponse:
+    @action(description="Close", url_path="close")
+    def close(self, request: HttpRequest, object_id: str) -> HttpResponse:
         organization = get_object_or_404(Organization, pk=object_id)
-        return (self._reopen if organization.closed_at else self._close)(request, organization)
-
-    def _close(self, request: HttpRequest, organization: Organization) -> HttpResponse:
         question = Question(
             title=f"Close {organization}?",
             button="Close",
@@ -165,7 +226,9 @@ class OrganizationAdmin(ConsoleAdmin):
 
         return ask(request, self, question, do, change_url(organization))
 
-    def _reopen(self, request: HttpRequest, organization: Organization) -> HttpResponse:
+    @action(description="Reopen", url_path="reopen")
+    def reopen(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        organization = get_object_or_404(Organization, pk=object_id)
         question = Question(
             title=f"Open {organization} again?",
             button="Reopen",

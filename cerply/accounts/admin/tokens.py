@@ -1,10 +1,13 @@
 """API tokens: made and revoked; a secret is shown once."""
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
@@ -12,8 +15,9 @@ from unfold.decorators import action
 
 from cerply import clock
 from cerply.accounts import tokens
-from cerply.accounts.models import ApiToken
+from cerply.accounts.models import ApiToken, User
 from cerply.console import ConsoleAdmin, NothingForm, Question, actor_of, ask, change_url
+from cerply.errors import Invalid
 
 LONGEST_VALIDITY = timedelta(days=365)
 
@@ -42,12 +46,17 @@ class ApiTokenAdmin(ConsoleAdmin):
     list_display = ["name", "user", "organization", "state", "created_at", "expires_at", "last_used_at"]
     list_select_related = ["user", "organization"]
     list_filter = [("organization", AutocompleteSelectFilter), ("user", AutocompleteSelectFilter)]
-    search_fields = ["user__email__iexact"]
-    search_help_text = "The whole e-mail address of whom it acts for."
+    search_fields = ["user__email"]
+    search_help_text = "The whole e-mail address of whom it acts for, her id, or the token's."
     sortable_by = ()
     ordering = ["-id"]
     autocomplete_fields = ["user"]
-    actions_detail = ["revoke_token"]
+    actions_detail = ["revoke_token", "trail"]
+
+    def find(self, queryset: QuerySet[ApiToken], term: str, key: UUID | None) -> QuerySet[ApiToken]:
+        if key:
+            return queryset.filter(id=key) | queryset.filter(user_id=key)
+        return queryset.filter(user__in=User.objects.with_address(term).values("id"))
 
     def get_fields(self, request: HttpRequest, obj: ApiToken | None = None) -> list[str]:
         if obj is None:
@@ -63,6 +72,9 @@ class ApiTokenAdmin(ConsoleAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
+    def unfit_actions(self, row: ApiToken) -> Collection[str]:
+        return {"revoke"} if row.revoked_at else ()
+
     @admin.display(description="state")
     def state(self, token: ApiToken) -> str:
         if token.revoked_at:
@@ -71,6 +83,8 @@ class ApiTokenAdmin(ConsoleAdmin):
 
     def save_model(self, request: HttpRequest, obj: ApiToken, form: Any, change: bool) -> None:
         values = form.cleaned_data
+        if values["user"].is_staff and not getattr(request.user, "is_superuser", False):
+            raise Invalid({"user": ["Superusers alone make tokens for staff."]})
         made, secret = tokens.create(
             values["user"], values["name"], expires_at=values["expires_at"], actor=actor_of(request.user)
         )

@@ -41,7 +41,7 @@ class LogoutView(ApiView):
     @extend_schema(operation_id="signOut", summary="End this session", tags=TAGS, request=None, responses={204: None})
     def post(self, request: Request) -> Response:
         if isinstance(request._request.user, User):
-            signing_in.sign_out(request._request, request._request.user)
+            signing_in.sign_out(request._request)
         return Response(status=204)
 
 
