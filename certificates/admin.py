@@ -13,6 +13,7 @@ from unfold.decorators import action
 from cerply import clock
 from cerply.console import NothingForm, Question, ReadOnlyAdmin, actor_of, ask, change_url
 from cerply.identifiers import parse_uuid
+from certificates import design_admin as _design_admin  # noqa: F401 - registers itself
 from certificates import keys
 from certificates.models import Certificate, CertificateQuerySet, SigningKey, Status
 from certificates.representation import REASONS
