@@ -78,6 +78,7 @@ def write(document: Document, ornament: bytes, attachment: Attachment | None, id
         _draw_beneath(ornament, pdf)
         _tell_languages(document, pdf)
         _map_every_glyph(pdf)
+        _associate_once(pdf)
         _identify(document, pdf)
         _pack(pdf)
 
@@ -93,11 +94,22 @@ def write(document: Document, ornament: bytes, attachment: Attachment | None, id
     return content
 
 
+class Profile(ColorProfile):  # type: ignore[misc] - the library has no types
+    """As it is in its file: what the library makes of it depends on whether it was read before."""
+
+    def __init__(self, content: bytes, name: str, channels: tuple[list[str], ...]) -> None:
+        super().__init__(BytesIO(content), name, "relative-colorimetric", channels)
+        self._content = content
+
+    @property
+    def content(self) -> bytes:
+        return self._content
+
+
 @cache
 def _color_profiles() -> dict[str, ColorProfile]:
     content = files(weasyprint.pdf).joinpath("sRGB2014.icc").read_bytes()
-    channels = (["r"], ["g"], ["b"])
-    return {INTENT: ColorProfile(BytesIO(content), "sRGB2014.icc", "relative-colorimetric", channels)}
+    return {INTENT: Profile(content, "sRGB2014.icc", (["r"], ["g"], ["b"]))}
 
 
 def unprintable(document: Document) -> dict[int, str]:
@@ -170,6 +182,12 @@ def _map_every_glyph(pdf: pydyf.PDF) -> None:
     for item in pdf.objects:
         if isinstance(item, pydyf.Stream) and item.stream[:1] == [b"/CIDInit /ProcSet findresource begin"]:
             item.stream = [line[:-2] + NOTHING if line.endswith(b" <>") else line for line in item.stream]
+
+
+def _associate_once(pdf: pydyf.PDF) -> None:
+    """WeasyPrint names a file that is associated with the page twice."""
+    if "AF" in pdf.catalog:
+        pdf.catalog["AF"] = pydyf.Array(dict.fromkeys(pdf.catalog["AF"]))
 
 
 def _identify(document: Document, pdf: pydyf.PDF) -> None:
