@@ -94,7 +94,7 @@ def write(document: Document, ornament: bytes, attachment: Attachment | None, id
     return content
 
 
-class Profile(ColorProfile):  # type: ignore[misc] - the library has no types
+class Profile(ColorProfile):  # type: ignore[misc]  # the library has no types
     """As it is in its file: what the library makes of it depends on whether it was read before."""
 
     def __init__(self, content: bytes, name: str, channels: tuple[list[str], ...]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import segno
 from django.template.loader import render_to_string
-from PIL import Image, ImageOps, ImageStat
+from PIL import Image, ImageFile, ImageOps, ImageStat
 from weasyprint import CSS, HTML, Document
 from weasyprint.text.fonts import FontConfiguration
 from weasyprint.urls import URLFetcher
@@ -20,6 +20,9 @@ from certificates import archival, layouts, ornaments, typesetting
 from certificates.colour import NEUTRAL, readable
 from certificates.models import Language, Layout, Source
 from certificates.wording import WORDING, date
+
+# WeasyPrint makes Pillow take pictures that are cut short, in all of the process: also those that somebody uploads.
+ImageFile.LOAD_TRUNCATED_IMAGES = False
 
 INK = "#16191c"
 LOGO_FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG"}

@@ -175,7 +175,7 @@ def test_a_picture_is_turned_as_its_camera_says() -> None:
         b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>',
         b"%PDF-1.7",
         make_picture("RGB", kind="GIF"),
-        make_picture()[:-40],
+        make_picture()[: len(make_picture()) // 2],
         b"\0" * (1024 * 1024 + 1),
         make_picture("L", size=(6000, 4000)),
     ],
