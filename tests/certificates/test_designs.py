@@ -242,6 +242,8 @@ def test_a_design_is_saved_and_changed_as_a_new_version(console: Client, cast: C
     assert first.logo.startswith("logos/")
     assert AuditEvent.objects.get(type="certificate_design_changed").metadata == {"number": 1, "layout": "modern"}
     change = reverse("admin:certificates_certificatedesign_change", args=[first.id])
+    assert console.get(change).status_code == 200
+    assert console.get(ADD.replace("add/", "")).status_code == 200
     assert console.post(change, form_of(cast)).status_code == 403
     following = console.get(change.replace("change/", "next/"))
     assert "Amina Yusuf" in console.get(following.headers["Location"]).content.decode()
