@@ -6,7 +6,7 @@ TEST_ENVIRONMENT = CERPLY_ENV=test FF_GAMIFICATION_V1=true FF_CERTIFICATES_V1=tr
 # A PostgreSQL for as long as the command runs, unless DATABASE_URL names one.
 WITH_DATABASE = $(PYTHON) -m cerply.management.postgres --ephemeral --
 
-.PHONY: demo demo-reset test test-fast lint setup
+.PHONY: demo demo-reset test test-fast lint setup checkers
 
 demo: setup
 	@exec $(PYTHON) -m cerply.management.demo
@@ -14,11 +14,11 @@ demo: setup
 demo-reset: setup
 	@exec $(PYTHON) -m cerply.management.demo --reset
 
-test: setup
+test: setup checkers
 	$(TEST_ENVIRONMENT) $(WITH_DATABASE) $(PYTHON) -m pytest -q -m "not slow"
 	$(TEST_ENVIRONMENT) $(WITH_DATABASE) $(PYTHON) -m pytest -q -m slow
 
-test-fast: setup
+test-fast: setup checkers
 	$(TEST_ENVIRONMENT) $(WITH_DATABASE) $(PYTHON) -m pytest -q -m "not slow"
 
 lint: setup
@@ -29,3 +29,6 @@ lint: setup
 
 setup:
 	@sh scripts/setup.sh
+
+checkers:
+	@sh scripts/setup_checkers.sh

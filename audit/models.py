@@ -57,6 +57,7 @@ class EventType(models.TextChoices):
     ORGANIZATION_CLOSED = "organization_closed", "Organization closed"
     ORGANIZATION_REOPENED = "organization_reopened", "Organization reopened"
     ORGANIZATION_DELETED = "organization_deleted", "Organization deleted"
+    CERTIFICATE_DESIGN_CHANGED = "certificate_design_changed", "Certificate design changed"
     FEATURE_SWITCHED = "feature_switched", "Feature switched"
     ROLLOUT_CHANGED = "rollout_changed", "Rollout changed"
     SIGNING_KEY_CREATED = "signing_key_created", "Signing key created"

@@ -15,6 +15,7 @@ from unfold.decorators import action
 from cerply import clock
 from cerply.accounts.models import User
 from cerply.console import DayFilter, NothingForm, Question, ReadOnlyAdmin, actor_of, ask, change_url
+from certificates import design_admin as _design_admin  # noqa: F401 - registers itself
 from certificates import keys
 from certificates.models import Certificate, CertificateQuerySet, SigningKey, Status
 from certificates.representation import REASONS

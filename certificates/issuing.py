@@ -17,8 +17,9 @@ from cerply.tracks.models import Track, TrackVersion
 from cerply.tracks.versions import current_versions
 from certificates.credentials import certify
 from certificates.issuers import issuer_of
-from certificates.models import Certificate, Source
+from certificates.models import Certificate, CertificateDesign, Source
 from certificates.openbadges import EVIDENCE, Claim, achievement_of_track
+from certificates.wording import language_of
 from ops.wake import enqueue
 
 type Pair = tuple[UUID, UUID]
@@ -64,6 +65,7 @@ def issue(achievements: Sequence[Achievement], *, actor: Actor) -> list[Certific
     Certificate.objects.filter(id__in=lapsed).update(replaced_at=now)
     [organization_id] = {given.learner.member_of for given in due}
     organization = Organization.objects.get(id=organization_id)
+    design = CertificateDesign.objects.select_related("organization").current_of(organization_id)
     versions = current_versions(given.track for given in due)
     claims = [_claim(given, versions[given.track.id], now) for given in due]
     credentials = certify(issuer_of(organization), claims, actor=actor)
@@ -78,8 +80,10 @@ def issue(achievements: Sequence[Achievement], *, actor: Actor) -> list[Certific
             organization_name=organization.name,
             learner_name=given.learner.name,
             track_title=versions[given.track.id].title,
-            colour=organization.colour,
-            logo=organization.logo.name or "",
+            colour=design.printed_colour if design else organization.colour,
+            logo=design.printed_logo if design else organization.logo.name or "",
+            design=design,
+            language=language_of(given.learner.locale),
             source=given.source,
             public_url=settings.PUBLIC_URL,
             issued_at=now,

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 
+from cerply.accounts.pictures import logo_digest
 from cerply.clock import rfc3339
 from cerply.tracks.models import TrackVersion
 from certificates.jsonld import CREDENTIALS_V2, OPEN_BADGES
@@ -79,7 +80,9 @@ def _results(achievement: Mapping[str, Any]) -> dict[str, Any]:
 
 def profile(issuer: Issuer) -> dict[str, Any]:
     """The issuer's Profile, as it is frozen into a credential."""
-    return {"id": issuer.did, "type": ["Profile"], "name": issuer.organization.name}
+    logo = logo_digest(issuer.organization.logo.name or "")
+    image = {"image": {"id": f"{settings.ISSUER_URL}/pictures/{logo}.png", "type": "Image"}} if logo else {}
+    return {"id": issuer.did, "type": ["Profile"], "name": issuer.organization.name, **image}
 
 
 def achievement_of_track(version: TrackVersion) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Guilloche line work, as on banknotes; computed once per process."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from math import cos, pi, sin, tau
 
@@ -18,21 +18,26 @@ SEAL = 22.0
 
 
 @cache
-def frame() -> bytes:
-    """A braid around an A4 page in landscape, as PDF operators that stroke it in the colour of the moment.
+def frame() -> str:
+    """A braid around an A4 page in landscape, and a line within, as PDF operators that stroke them.
 
     Through an SVG image the same lines would take a quarter of the time of a page, each time.
     """
     width, height = PAGE_WIDTH - 2 * INSET, PAGE_HEIGHT - 2 * INSET
     length = 2 * (width + height) - (8 - tau) * CORNER
-    operators = [f"{72 / 25.4:.6f} 0 0 {-72 / 25.4:.6f} 0 {PAGE_HEIGHT * 72 / 25.4:.6f} cm 0.16 w"]
-    for start, segments in _braid(
-        lambda way: _rounded_rectangle(way, width, height), length, waves=106, amplitude=2.1, strands=4
-    ):
-        operators.append(_numbers(start) + " m")
-        operators += [_numbers(*segment) + " c" for segment in segments]
-        operators.append("s")
-    return "\n".join(operators).encode()
+    braid = _braid(lambda way: _rounded_rectangle(way, width, height), length, waves=106, amplitude=2.1, strands=4)
+    return f"0.16 w {_strokes(braid)} 0.2 w {_rounded_line(17, 17, 263, 176, 5)} s"
+
+
+@cache
+def rosette(x: float, y: float) -> str:
+    """Circles of waves about a point, as PDF operators that stroke them."""
+    circles = []
+    for radius, waves in ((11.0, 12), (22.0, 24), (33.0, 36), (44.0, 48)):
+        lines = _braid(lambda way, r=radius: _circle(way, r), tau * radius, waves=waves, amplitude=6.5, strands=6)  # type: ignore[misc]
+        circles.append(_strokes(lines))
+    moved = f"1 0 0 1 {x - SEAL / 2:.2f} {y - SEAL / 2:.2f} cm"
+    return f"q {moved} 0.18 w {' '.join(circles)} Q"
 
 
 @cache
@@ -63,6 +68,30 @@ def _wave(curve: Curve, half: float, waves: int, amplitude: float, shift: float)
         x, y = x - height * dy, y + height * dx
         turns.append(((x - reach * dx, y - reach * dy), (x, y), (x + reach * dx, y + reach * dy)))
     return turns[0][1], [(here[2], there[0], there[1]) for here, there in zip(turns, turns[1:], strict=False)]
+
+
+def _strokes(lines: Iterable[Line]) -> str:
+    """Closed lines as PDF operators."""
+    operators = []
+    for start, segments in lines:
+        operators.append(_numbers(start) + " m")
+        operators += [_numbers(*segment) + " c" for segment in segments]
+        operators.append("s")
+    return "\n".join(operators)
+
+
+def _rounded_line(x: float, y: float, width: float, height: float, radius: float) -> str:
+    """A rectangle with round corners, as PDF operators without the one that paints it."""
+    right, bottom, reach = x + width, y + height, 0.4477 * radius
+    corners = (
+        ((right - reach, y), (right, y + reach), (right, y + radius)),
+        ((right, bottom - reach), (right - reach, bottom), (right - radius, bottom)),
+        ((x + reach, bottom), (x, bottom - reach), (x, bottom - radius)),
+        ((x, y + reach), (x + reach, y), (x + radius, y)),
+    )
+    sides = ((right - radius, y), (right, bottom - radius), (x + radius, bottom), (x, y + radius))
+    drawn = (f"{_numbers(side)} l {_numbers(*corner)} c" for side, corner in zip(sides, corners, strict=True))
+    return f"{_numbers((x + radius, y))} m {' '.join(drawn)}"
 
 
 def _numbers(*points: Point) -> str:

@@ -2,43 +2,48 @@
 
 import io
 import uuid
-import zlib
 from base64 import b64encode
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from threading import Lock
+from typing import Any
 
-import pydyf
 import segno
 from django.template.loader import render_to_string
-from django.utils import dateformat, translation
-from PIL import Image, ImageOps, ImageStat
+from PIL import Image, ImageFile, ImageOps, ImageStat
 from weasyprint import CSS, HTML, Document
 from weasyprint.text.fonts import FontConfiguration
 from weasyprint.urls import URLFetcher
 
-from certificates import ornaments, typesetting
+from certificates import archival, layouts, ornaments, typesetting
 from certificates.colour import NEUTRAL, readable
-from certificates.models import Source
+from certificates.models import Language, Layout, Source
+from certificates.wording import WORDING, date
 
-BASIS = {
-    Source.SELF: "Based on answers recorded by the learner.",
-    Source.SYSTEM: "Based on answers recorded by the organization’s systems.",
-    Source.OUTSIDE: "Completed outside Cerply, as confirmed by the organization.",
-}
+# WeasyPrint makes Pillow take pictures that are cut short, in all of the process: also those that somebody uploads.
+ImageFile.LOAD_TRUNCATED_IMAGES = False
+
+INK = "#16191c"
 LOGO_FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG"}
-# The room for it in certificate.css, at 350 dots per inch.
-LOGO_PIXELS = (1020, 248)
-# Of the stage in certificate.css: its width in points, its height in CSS pixels.
-TEXT_WIDTH = 231 / 25.4 * 72
-STAGE_HEIGHT = 125 / 25.4 * 96
-ATTEMPTS = 5
+# The room for it in the style sheets, at 350 dots per inch.
+LOGO_PIXELS = (1020, 360)
+SIGNATURE_PIXELS = (634, 171)
+POINTS, CSS_PIXELS = 72 / 25.4, 96 / 25.4
+ATTEMPTS = 7
 QUIET_ZONE = 4
 QR_PIXELS_PER_MODULE = 4
 
 # Pango's font maps are not thread-safe, and one is shared by all pages of a process.
 press = Lock()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignatoryFacts:
+    name: str
+    title: str = ""
+    signature: bytes | None = field(default=None, repr=False)
+    """A picture of it, as PNG; without one there is room to sign."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,13 +53,23 @@ class CertificateFacts:
     certificate_id: uuid.UUID
     learner_name: str
     track_title: str
+    track_language: str = "en"
     organization_name: str
     issued_at: datetime
     expires_at: datetime | None
     verification_url: str
     source: Source
+    credential: str = field(default="", repr=False)
+    """The signed credential as it is given away, which is attached; a preview has none."""
+    language: Language = Language.ENGLISH
+    layout: Layout = Layout.CLASSIC
+    statement: str = ""
+    """The organization's own sentence, with its placeholders filled in."""
+    signatories: tuple[SignatoryFacts, ...] = ()
     colour: str = NEUTRAL
     """`#rrggbb`; too light a one is darkened, anything else is taken for none."""
+    ink: str = INK
+    """The colour of the name; likewise."""
     logo: bytes | None = field(default=None, repr=False)
     logo_type: str | None = None
     """`image/png` or `image/jpeg`."""
@@ -63,90 +78,136 @@ class CertificateFacts:
 def render(facts: CertificateFacts) -> bytes:
     """The same facts give the same bytes, in any process with the same fonts and libraries."""
     with press:
-        return _write(_compose(facts), facts)
+        content, missing = _print(facts)
+        if missing:
+            # No font has them, and a page that is to last must show of each letter which one it is.
+            content, _ = _print(_without(facts, missing))
+        return content
+
+
+def _print(facts: CertificateFacts) -> tuple[bytes, dict[int, str]]:
+    """The page, and the characters that no font has."""
+    document = _compose(facts)
+    mirrored = WORDING[facts.language].right_to_left
+    attachment = None
+    if facts.credential:
+        attachment = archival.attach(
+            facts.credential, facts.issued_at, WORDING[facts.language].kind, _workshop(facts.layout)[2]
+        )
+    ornament = layouts.ornament(facts.layout, readable(facts.colour), mirrored=mirrored)
+    content = archival.write(document, ornament, attachment, facts.certificate_id.hex.encode())
+    return content, archival.unprintable(document)
+
+
+def _without(facts: CertificateFacts, missing: dict[int, str]) -> CertificateFacts:
+    def said(text: str) -> str:
+        return typesetting.clean(text).translate(missing)
+
+    return replace(
+        facts,
+        learner_name=said(facts.learner_name),
+        track_title=said(facts.track_title),
+        organization_name=said(facts.organization_name),
+        statement=said(facts.statement),
+        signatories=tuple(
+            replace(signatory, name=said(signatory.name), title=said(signatory.title))
+            for signatory in facts.signatories
+        ),
+    )
 
 
 def _compose(facts: CertificateFacts) -> Document:
     """Sizes are chosen by an estimate; in the rare case that the page proves it wrong, by the next smaller ones."""
-    fonts, stylesheet, fetcher = _workshop()
+    fonts, stylesheet, fetcher = _workshop(facts.layout)
     context = _context(facts)
+    sheet, signed = layouts.SHEETS[facts.layout], bool(facts.signatories)
     for squeeze in range(ATTEMPTS):
-        for name, text, scale in (
-            ("name", facts.learner_name, typesetting.NAME),
-            ("title", facts.track_title, typesetting.TITLE),
-            ("organization", facts.organization_name, typesetting.ORGANIZATION),
+        for name, text, scale, language in (
+            ("name", facts.learner_name, sheet.signed_name if signed else sheet.name, facts.language),
+            ("title", facts.track_title, sheet.signed_title if signed else sheet.title, facts.track_language),
+            ("organization", facts.organization_name, typesetting.ORGANIZATION, facts.language),
         ):
-            context[name] = typesetting.set_text(text, scale, TEXT_WIDTH, squeeze)
+            context[name] = typesetting.set_text(text, scale, sheet.width * POINTS, squeeze, language)
         # Nothing but nonsense needs the last attempt; it may lose lines, but must not run over what is below.
         context["cropped"] = squeeze == ATTEMPTS - 1
         html = HTML(string=render_to_string("certificates/certificate.html", context), url_fetcher=fetcher)
-        document: Document = html.render(font_config=fonts, stylesheets=[stylesheet])
-        if _fits(document):
+        document = archival.lay_out(html, fonts, stylesheet)
+        if _fits(document, sheet.stage_height(signed)):
             break
     return document
 
 
-def _fits(document: Document) -> bool:
+def _fits(document: Document, height: float) -> bool:
     """Whether the words stay on their stage. WeasyPrint's anchors are left, top, right, bottom."""
     words, stage = (document.pages[0].anchors[name] for name in ("words", "stage"))
-    return bool(words[1] >= stage[1] - 1 and words[3] <= stage[1] + STAGE_HEIGHT + 1)
-
-
-def _write(document: Document, facts: CertificateFacts) -> bytes:
-    """The one place that chooses the kind of PDF; the dates come from the page's metadata."""
-
-    def draw_frame(_document: Document, pdf: pydyf.PDF) -> None:
-        page = next(item for item in pdf.objects if isinstance(item, pydyf.Dictionary) and item.get("Type") == "/Page")
-        frame = pydyf.Stream([_frame(readable(facts.colour))], {"Filter": "/FlateDecode"})
-        pdf.add_object(frame)
-        page["Contents"] = pydyf.Array([frame.reference, page["Contents"]])
-
-    pdf: bytes = document.write_pdf(pdf_identifier=facts.certificate_id.hex.encode(), finisher=draw_frame)
-    return pdf
-
-
-@lru_cache(maxsize=64)
-def _frame(colour: str) -> bytes:
-    """The frame under the words: not a part of the text, and so marked as an artifact."""
-    red, green, blue = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
-    stroke = f"/Artifact BMC q {red:.4f} {green:.4f} {blue:.4f} RG\n".encode()
-    return zlib.compress(stroke + ornaments.frame() + b"\nQ EMC\n")
+    return bool(words[1] >= stage[1] - 1 and words[3] <= stage[1] + height * CSS_PIXELS + 1)
 
 
 @cache
-def _workshop() -> tuple[FontConfiguration, CSS, URLFetcher]:
-    """What every page needs and no page changes. Only `data:` is fetched: neither the network nor a file."""
-    fonts = FontConfiguration()
-    fetcher = URLFetcher(allowed_protocols={"data"})
+def _workshop(layout: Layout) -> tuple[FontConfiguration, CSS, URLFetcher]:
+    """What every page of a layout needs and no page changes."""
+    fonts, fetcher = _fonts()
     faces = {
         "upright": _data_uri("font/ttf", typesetting.DISPLAY_FONT.read_bytes()),
         "italic": _data_uri("font/ttf", typesetting.DISPLAY_FONT.with_name("EBGaramond-Italic.ttf").read_bytes()),
     }
-    css = render_to_string("certificates/certificate.css", faces)
+    css = "".join(render_to_string(f"certificates/{name}.css", faces) for name in ("certificate", layout))
     return fonts, CSS(string=css, font_config=fonts, url_fetcher=fetcher), fetcher
 
 
-def _context(facts: CertificateFacts) -> dict[str, object]:
+@cache
+def _fonts() -> tuple[FontConfiguration, URLFetcher]:
+    """Only `data:` is fetched: neither the network nor a file."""
+    return FontConfiguration(), URLFetcher(allowed_protocols={"data"}, allow_redirects=False)
+
+
+def _context(facts: CertificateFacts) -> dict[str, Any]:
     logo, plate = _logo(facts.logo, facts.logo_type)
+    wording, accent = WORDING[facts.language], readable(facts.colour)
+    names = {
+        "learner": typesetting.clean(facts.learner_name),
+        "track": typesetting.clean(facts.track_title),
+        "organization": typesetting.clean(facts.organization_name),
+    }
+    on_band = facts.layout is Layout.MODERN
     return {
+        "wording": wording,
+        "language": facts.language,
+        "direction": "rtl" if wording.right_to_left else "ltr",
+        "layout": facts.layout,
+        "document_title": wording.document_title.format(**names),
         "certificate_id": str(facts.certificate_id),
-        "accent": readable(facts.colour),
+        "accent": accent,
+        "ink": readable(facts.ink),
         "seal": ornaments.seal(),
+        "seal_line": "white" if on_band else accent,
+        "seal_fill": "white" if on_band else accent,
+        "seal_text": accent if on_band else "white",
         "logo": logo,
         "plate": plate,
+        "logo_says": wording.logo.format(organization=names["organization"]),
         "initials": typesetting.initials(facts.organization_name),
-        "basis": BASIS[facts.source],
-        "issued": _date(facts.issued_at),
-        "expires": _date(facts.expires_at) if facts.expires_at else "No expiry",
+        "statement": typesetting.clean(facts.statement),
+        "basis": wording.basis[facts.source],
+        "signatories": [_signatory(signatory, facts.language) for signatory in facts.signatories],
+        "issued": date(facts.issued_at, facts.language),
+        "expires": date(facts.expires_at, facts.language) if facts.expires_at else wording.no_expiry,
         "timestamp": facts.issued_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "verification_url": facts.verification_url,
         "qr_code": _qr_code(facts.verification_url),
     }
 
 
-def _date(moment: datetime) -> str:
-    with translation.override("en"):
-        return dateformat.format(moment.astimezone(UTC), "j F Y")
+def _signatory(signatory: SignatoryFacts, language: Language) -> dict[str, Any]:
+    name = typesetting.clean(signatory.name)
+    return {
+        "name": name,
+        "title": typesetting.clean(signatory.title),
+        "direction": typesetting.direction(name),
+        "lang": typesetting.language_of(name, language),
+        "picture": _picture(signatory.signature),
+        "says": WORDING[language].signature.format(name=name),
+    }
 
 
 def _qr_code(url: str) -> str:
@@ -173,6 +234,22 @@ def _logo(content: bytes | None, media_type: str | None) -> tuple[str | None, bo
     output = io.BytesIO()
     (picture.convert("RGB") if picture.getchannel("A").getextrema() == (255, 255) else picture).save(output, "PNG")
     return _data_uri("image/png", output.getvalue()), is_light
+
+
+@lru_cache(maxsize=48)
+def _picture(content: bytes | None) -> str | None:
+    """A signature, as large as it is printed; one that cannot be read leaves the room to sign."""
+    if not content:
+        return None
+    try:
+        with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
+            picture = image.convert("RGBA")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
+    picture.thumbnail(SIGNATURE_PIXELS)
+    output = io.BytesIO()
+    picture.save(output, "PNG")
+    return _data_uri("image/png", output.getvalue())
 
 
 def _is_light(picture: Image.Image) -> bool:

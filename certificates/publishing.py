@@ -1,4 +1,4 @@
-"""What verifiers fetch: DID documents, keys, status lists, achievements. Public, and the same for everyone.
+"""What verifiers fetch: DID documents, keys, status lists, achievements, logos. Public, and the same for everyone.
 
 These are documents, not calls of the API: no credential is looked at.
 """
@@ -6,12 +6,14 @@ These are documents, not calls of the API: no credential is looked at.
 from typing import Any, ClassVar
 from uuid import UUID
 
+from django.core.files.storage import default_storage
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from cerply.accounts.pictures import LOGOS, logo_digest
 from cerply.errors import NotFound
 from cerply.permissions import ANONYMOUS, Caller
 from cerply.tracks.models import TrackVersion
@@ -31,6 +33,7 @@ JWT_TYPES = (STATUS_LIST_JWT, "application/jwt")
 class PublishedView(ApiView):
     public = True
     rate_class: ClassVar[str] = "anonymous"
+    caching: ClassVar[str] = "public, max-age=60"
 
     def authenticated(self) -> Caller:
         return ANONYMOUS
@@ -39,7 +42,7 @@ class PublishedView(ApiView):
         response = super().finalize_response(request, response, *args, **kwargs)
         response["Access-Control-Allow-Origin"] = "*"
         if response.status_code == 200:
-            response["Cache-Control"] = "public, max-age=60"
+            response["Cache-Control"] = self.caching
         response["Vary"] = "Accept"
         return response
 
@@ -123,3 +126,30 @@ class AchievementView(PublishedView):
     def get(self, request: Request, achievement_id: UUID) -> Response:
         achievement = openbadges.achievement_of_track(self.version)
         return Response({"@context": [CREDENTIALS_V2, OPEN_BADGES], **achievement})
+
+
+class PictureView(PublishedView):
+    """A logo, under the hash of its content: what an address shows never changes."""
+
+    caching = "public, max-age=31536000, immutable"
+    content: bytes
+
+    def find(self) -> None:
+        name = f"{LOGOS}/{self.kwargs['name']}"
+        try:
+            if logo_digest(name) is None:
+                raise FileNotFoundError
+            with default_storage.open(name) as file:
+                self.content = bytes(file.read())
+        except FileNotFoundError:
+            raise NotFound("There is no such picture.") from None
+
+    @extend_schema(
+        operation_id="getPicture",
+        summary="The logo of an issuer, as its credentials name it",
+        description="`{name}` is the SHA-256 of the picture in hex, and `.png`. It may be kept for ever.",
+        tags=TAGS,
+        responses={(200, "image/png"): OpenApiTypes.BINARY},
+    )
+    def get(self, request: Request, name: str) -> HttpResponse:
+        return HttpResponse(self.content, content_type="image/png")

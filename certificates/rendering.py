@@ -8,8 +8,11 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
 
-from certificates.models import Certificate, Source
-from certificates.pdf import CertificateFacts, render
+from certificates.designs import fill, signatories_of
+from certificates.models import Certificate, CertificateRendering, Language, Layout, Source
+from certificates.pdf import INK, CertificateFacts, SignatoryFacts, render
+from certificates.typesetting import clean
+from certificates.wording import date
 
 logger = logging.getLogger(__name__)
 
@@ -107,27 +110,51 @@ def _save(certificate: Certificate, content: bytes) -> None:
     certificate.pdf = default_storage.save(name, ContentFile(content))
     certificate.pdf_sha256 = hashlib.sha256(content).hexdigest()
     certificate.save(update_fields=["pdf", "pdf_sha256"])
+    # Made again, a lost file has the hash that is on record already.
+    CertificateRendering.objects.get_or_create(sha256=certificate.pdf_sha256, defaults={"certificate": certificate})
+
+
+def issued_as(content: bytes) -> CertificateRendering | None:
+    """The rendering that a file is, to the last byte, or none: then it is not a PDF as we issued it."""
+    renderings = CertificateRendering.objects.select_related("certificate")
+    return renderings.filter(sha256=hashlib.sha256(content).hexdigest()).first()
 
 
 def facts_of(certificate: Certificate) -> CertificateFacts:
     """What was frozen when it was issued."""
-    logo = _logo(certificate.logo)
+    design, language = certificate.design, Language(certificate.language)
+    said = {
+        "learner": clean(certificate.learner_name),
+        "track": clean(certificate.track_title),
+        "organization": clean(certificate.organization_name),
+        "date": date(certificate.issued_at, language),
+    }
     return CertificateFacts(
         certificate_id=certificate.id,
         learner_name=certificate.learner_name,
         track_title=certificate.track_title,
+        track_language=certificate.track_version.language,
         organization_name=certificate.organization_name,
         issued_at=certificate.issued_at,
         expires_at=certificate.expires_at,
         verification_url=certificate.printed_url,
         source=Source(certificate.source),
+        credential=certificate.credential.document,
+        language=language,
+        layout=Layout(design.layout) if design else Layout.CLASSIC,
+        statement=fill(design.texts.get(language, ""), said) if design else "",
+        signatories=tuple(
+            SignatoryFacts(name=signatory.name, title=signatory.title, signature=_picture(signatory.signature))
+            for signatory in (signatories_of(design) if design else ())
+        ),
         colour=certificate.colour,
-        logo=logo,
+        ink=(design.ink if design else "") or INK,
+        logo=_picture(certificate.logo),
         logo_type=LOGO_TYPES.get(certificate.logo.rpartition(".")[2].lower()),
     )
 
 
-def _logo(name: str) -> bytes | None:
+def _picture(name: str) -> bytes | None:
     """None also for one that is lost: it must not keep the learner from her certificate."""
     if not name:
         return None
@@ -135,5 +162,5 @@ def _logo(name: str) -> bytes | None:
         with default_storage.open(name) as file:
             return bytes(file.read())
     except FileNotFoundError:
-        logger.error("the storage has lost the logo %s", name)
+        logger.error("the storage has lost the picture %s", name)
         return None

@@ -20,7 +20,20 @@ ORGANIZATION: Scale = ((12, 1), (10.5, 1), (9.5, 2), (8, 2), (6.5, 3), (5, 4))
 SMALLEST_UNBROKEN = 16
 # Real names stack up to five marks on a letter (Vietnamese, Hebrew, Tibetan); hundreds would leave the line.
 MARKS_ON_A_LETTER = 8
-BIDI_OVERRIDES = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# What changes the direction of others, and the byte order mark, which is no text.
+INVISIBLE = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
+
+
+SCRIPTS = {
+    "HIRAGANA": "ja",
+    "KATAKANA": "ja",
+    "HANGUL": "ko",
+    "ARABIC": "ar",
+    "HEBREW": "he",
+    "GREEK": "el",
+    "DEVANAGARI": "hi",
+    "THAI": "th",
+}
 
 
 # What a line may not break within: its width in ems, and whether a space comes before it.
@@ -38,13 +51,16 @@ class Setting:
     lang: str
 
 
-def set_text(text: str, scale: Scale, width: float, squeeze: int = 0) -> Setting:
-    """The first size of the scale at which the text takes no more lines than it should; or `squeeze` steps below."""
+def set_text(text: str, scale: Scale, width: float, squeeze: int = 0, language: str = "en") -> Setting:
+    """The first size of the scale at which the text takes no more lines than it should; or `squeeze` steps below.
+
+    The language is that of the text unless its letters say otherwise.
+    """
     text = clean(text)
     pieces = _pieces(text)
     step = min(_step(pieces, scale, width) + squeeze, len(scale) - 1)
     size = scale[step][0]
-    return Setting(text, size, _balanced(pieces, width / size) * size, direction(text), language(text))
+    return Setting(text, size, _balanced(pieces, width / size) * size, direction(text), language_of(text, language))
 
 
 def _step(pieces: list[Piece], scale: Scale, width: float) -> int:
@@ -55,13 +71,18 @@ def _step(pieces: list[Piece], scale: Scale, width: float) -> int:
 
 
 def clean(text: str) -> str:
-    """The text as it can be printed on one line: composed, without controls, overrides and endless marks."""
+    """The text as it can be printed on one line: composed, without controls, overrides and endless marks.
+
+    What means nothing to anybody else (private use, unassigned) is U+FFFD: no reader could say what it is.
+    """
     printable = []
     marks = 0
     for char in unicodedata.normalize("NFC", " ".join(text.split())):
         category = unicodedata.category(char)
         marks = marks + 1 if category in ("Mn", "Me") else 0
-        if category not in ("Cc", "Cs") and char not in BIDI_OVERRIDES and marks <= MARKS_ON_A_LETTER:
+        if category in ("Co", "Cn"):
+            printable.append("\ufffd")
+        elif category not in ("Cc", "Cs") and char not in INVISIBLE and marks <= MARKS_ON_A_LETTER:
             printable.append(char)
     return "".join(printable)
 
@@ -72,14 +93,18 @@ def direction(text: str) -> str:
     return next(("rtl" if kind in ("R", "AL") else "ltr" for kind in strong if kind in ("L", "R", "AL")), "ltr")
 
 
-def language(text: str) -> str:
-    """Which shapes Han characters take: Japanese beside kana, Korean beside Hangul, else simplified Chinese."""
-    names = {unicodedata.name(char, "").partition(" ")[0] for char in text}
-    if names & {"HIRAGANA", "KATAKANA"}:
-        return "ja"
-    if "HANGUL" in names:
-        return "ko"
-    return "zh-Hans" if "CJK" in names else "und"
+def language_of(text: str, language: str) -> str:
+    """What its letters tell; else the language that is given, which also decides the shapes of Han characters.
+
+    Kana are Japanese, Hangul is Korean. A script of many languages tells none, unless it cannot be the one given.
+    """
+    scripts = {unicodedata.name(char, "").partition(" ")[0] for char in text if char.isalpha()}
+    for script, told in SCRIPTS.items():
+        if script in scripts:
+            return told
+    if "CJK" in scripts and language.partition("-")[0] not in ("ja", "ko", "zh"):
+        return "zh-Hans"
+    return language
 
 
 def initials(name: str) -> str:

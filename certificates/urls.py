@@ -16,4 +16,5 @@ published = [
     route("issuers/<id:issuer_id>/jwks.json", publishing.KeySetView, "issuer-keys"),
     route("status/<id:status_list_id>", publishing.StatusListView, "status-list"),
     route("achievements/<id:achievement_id>", publishing.AchievementView, "achievement"),
+    route("pictures/<segment:name>", publishing.PictureView, "picture"),
 ]

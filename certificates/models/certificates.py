@@ -8,11 +8,13 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
+from cerply import clock
 from cerply.accounts.models import Organization, User
 from cerply.permissions import Caller
 from cerply.tenancy import TenantQuerySet
 from cerply.tracks.models import Track, TrackVersion
 from certificates.models.credentials import Credential
+from certificates.models.designs import CertificateDesign, Language
 
 
 class Source(models.TextChoices):
@@ -88,6 +90,13 @@ class Certificate(models.Model):
     track_title = models.CharField(max_length=255)
     colour = models.CharField(max_length=7)
     logo = models.CharField(max_length=255, blank=True, help_text="The name under which the storage keeps it.")
+    # None: the plain one that every organization starts with.
+    design = models.ForeignKey(
+        CertificateDesign, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    language = models.CharField(
+        max_length=16, choices=Language, default=Language.ENGLISH, db_default=Language.ENGLISH.value
+    )
     source = models.CharField(max_length=16, choices=Source)
     public_url = models.CharField(max_length=255, help_text="Where it said that it can be verified.")
     issued_at = models.DateTimeField()
@@ -168,3 +177,23 @@ class Certificate(models.Model):
     @property
     def download_url(self) -> str:
         return f"{settings.PUBLIC_URL}/api/certificates/{self.id}/download"
+
+
+class CertificateRendering(models.Model):
+    """A PDF that we made of a certificate. Its hash stays on record also when the certificate is rendered anew."""
+
+    sha256 = models.CharField(primary_key=True, max_length=64, editable=False)
+    certificate = models.ForeignKey(Certificate, on_delete=models.PROTECT, related_name="renderings")
+    rendered_at = models.DateTimeField(default=clock.now, editable=False)
+
+    class Meta:
+        db_table = "certificate_renderings"
+        ordering = ["-rendered_at"]
+
+    def __str__(self) -> str:
+        return self.sha256
+
+    @property
+    def is_current(self) -> bool:
+        """Whether it is the one that is downloaded now."""
+        return self.certificate.pdf_sha256 == self.sha256

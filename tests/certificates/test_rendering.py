@@ -2,6 +2,7 @@
 
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from io import BytesIO
 from pathlib import Path
 from threading import Barrier
@@ -12,9 +13,11 @@ from pypdf import PdfReader
 from pytest_django import Settings
 
 from cerply.accounts.models import User
-from certificates.models import Certificate
-from certificates.rendering import NotRendered, pdf_of, render_owed
-from tests.factories import complete, make_cast, make_organization, make_track, make_user
+from certificates.keys import compromise
+from certificates.models import Certificate, CertificateRendering
+from certificates.rendering import NotRendered, issued_as, pdf_of, render_owed
+from certificates.signing_again import sign_again
+from tests.factories import ACTOR, complete, make_cast, make_organization, make_track, make_user
 from tests.processes import run_python
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
@@ -120,6 +123,7 @@ def test_many_who_download_first_get_the_same_bytes(settings: Settings) -> None:
         contents = set(pool.map(download, range(8)))
     assert len(contents) == 1
     assert len(files(settings)) == 1
+    assert CertificateRendering.objects.count() == 1
 
 
 def test_another_process_makes_the_same_bytes() -> None:
@@ -154,3 +158,56 @@ def test_every_name_keeps_its_glyphs(name: str) -> None:
     letters = [char for char in name if char.isalpha()]
     missing = [char for char in letters if char not in text]
     assert len(missing) <= len(letters) // 2 if name in NAMES[-2:] else not missing
+
+
+# -- what we rendered stays on record --
+
+
+def test_a_rendering_is_known_to_the_last_byte() -> None:
+    cast = make_cast()
+    [certificate] = complete(cast.learner, cast.track).certificates
+    content, digest = pdf_of(certificate.id)
+    rendering = issued_as(content)
+    assert rendering is not None
+    assert (rendering.certificate_id, rendering.sha256, rendering.is_current) == (certificate.id, digest, True)
+    assert issued_as(content + b"\n") is None
+
+
+def test_after_signing_again_the_earlier_page_is_still_known() -> None:
+    cast = make_cast()
+    [certificate] = complete(cast.learner, cast.track).certificates
+    before = pdf_of(certificate.id)[0]
+    compromise(certificate.credential.key_id, actor=ACTOR, reason="The laptop is gone.")
+    sign_again()
+    after = pdf_of(certificate.id)[0]
+    assert after != before
+    known = [issued_as(before), issued_as(after)]
+    assert [rendering and rendering.certificate_id for rendering in known] == [certificate.id] * 2
+    assert [rendering and rendering.is_current for rendering in known] == [False, True]
+
+
+def test_a_lost_file_that_is_made_again_is_no_other_rendering(settings: Settings) -> None:
+    cast = make_cast()
+    [certificate] = complete(cast.learner, cast.track).certificates
+    pdf_of(certificate.id)
+    files(settings)[0].unlink()
+    pdf_of(certificate.id)
+    assert CertificateRendering.objects.count() == 1
+
+
+def test_the_page_bears_the_credential_that_is_given_away() -> None:
+    cast = make_cast()
+    [certificate] = complete(cast.learner, cast.track).certificates
+    [attached] = PdfReader(BytesIO(pdf_of(certificate.id)[0])).attachments.values()
+    assert attached == [certificate.credential.document.encode()]
+
+
+def test_renderings_from_before_are_put_on_record() -> None:
+    cast = make_cast()
+    [certificate] = complete(cast.learner, cast.track).certificates
+    digest = pdf_of(certificate.id)[1]
+    CertificateRendering.objects.all().delete()
+    with connection.cursor() as cursor:
+        for _ in range(2):
+            cursor.execute(import_module("certificates.migrations.0004_record_renderings").RECORD)
+    assert CertificateRendering.objects.get().sha256 == digest

@@ -1,15 +1,12 @@
 """Organizations, and which features are on for them."""
 
 from collections.abc import Collection
-from io import BytesIO
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from django import forms
 from django.apps import apps
 from django.contrib import admin
-from django.core.exceptions import ValidationError
-from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import FileField, QuerySet
@@ -18,22 +15,17 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path
 from django.utils.html import format_html_join
-from PIL import Image
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminImageFieldWidget, UnfoldAdminSelectWidget
 
-from cerply.accounts import organizations
+from cerply.accounts import organizations, pictures
 from cerply.accounts.models import ApiToken, Organization, Team, User
 from cerply.console import ConsoleAdmin, Question, ReasonForm, actor_of, ask, change_url, links, list_link
 from ops import features
 from ops.features import Feature
 from ops.models import FeatureEnrolment
 
-LARGEST_LOGO = 1024 * 1024
-MOST_PIXELS = 20_000_000
-EXTENSIONS = {"PNG": "png", "JPEG": "jpg"}
 CONTENT_TYPES = {"png": "image/png", "jpg": "image/jpeg"}
-TOO_MANY_PIXELS = "The logo has more than 20 million pixels."
 TOGGLES = {"": None, "on": True, "off": False}
 
 
@@ -43,25 +35,9 @@ class OrganizationForm(forms.ModelForm):
         fields = ("name", "logo", "colour")
 
     def clean_logo(self) -> Any:
-        """A picture that really is one, under a name of its own: issued certificates keep the one that they have."""
+        """Under a name of its own: issued certificates keep the one that they have."""
         logo = self.cleaned_data["logo"]
-        if not isinstance(logo, UploadedFile):
-            return logo
-        if logo.size is None or logo.size > LARGEST_LOGO:
-            raise ValidationError("The logo is larger than 1 MiB.")
-        logo.seek(0)
-        content = logo.read()
-        try:
-            with Image.open(BytesIO(content), formats=list(EXTENSIONS)) as image:
-                if image.width * image.height > MOST_PIXELS:
-                    raise ValidationError(TOO_MANY_PIXELS)
-                image.verify()
-                extension = EXTENSIONS[image.format or ""]
-        except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-            raise ValidationError(TOO_MANY_PIXELS) from None
-        except (OSError, SyntaxError, ValueError, KeyError):
-            raise ValidationError("The logo is neither PNG nor JPEG.") from None
-        return ContentFile(content, name=f"{uuid4()}.{extension}")
+        return pictures.keep(pictures.remade(logo), pictures.LOGOS) if isinstance(logo, UploadedFile) else logo
 
 
 def feature_form(feature: Feature) -> type[ReasonForm]:
