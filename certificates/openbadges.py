@@ -3,6 +3,7 @@
 Only terms that its two contexts define are used: any other would be dropped when signing, and refused by verifiers.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,6 +24,9 @@ EVIDENCE = {
     Source.SYSTEM: "Answers that the organization's systems recorded.",
     Source.OUTSIDE: "Completed outside Cerply, as the organization confirms.",
 }
+# All but tab and line ends. RDFC-1.0 escapes them before it hashes a text, and pyld does not: with one in a name,
+# others would find the signature wrong.
+CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +45,7 @@ class Claim:
 def unsigned(claim: Claim, issuer: Issuer, slot: StatusSlot) -> dict[str, Any]:
     """The credential without its proof."""
     status_list = slot.status_list.url
-    return {
+    document = {
         "@context": [CREDENTIALS_V2, OPEN_BADGES],
         "id": f"urn:uuid:{claim.id}",
         "type": ["VerifiableCredential", "OpenBadgeCredential"],
@@ -66,6 +70,19 @@ def unsigned(claim: Claim, issuer: Issuer, slot: StatusSlot) -> dict[str, Any]:
             "statusListCredential": status_list,
         },
     }
+    return dict(without_control_characters(document))
+
+
+def without_control_characters(value: Any) -> Any:
+    """The same with a space for each of them, in the texts of objects and arrays too."""
+    match value:
+        case str():
+            return CONTROL_CHARACTERS.sub(" ", value)
+        case dict():
+            return {name: without_control_characters(inner) for name, inner in value.items()}
+        case list():
+            return [without_control_characters(inner) for inner in value]
+    return value
 
 
 def _results(achievement: Mapping[str, Any]) -> dict[str, Any]:
@@ -88,7 +105,7 @@ def profile(issuer: Issuer) -> dict[str, Any]:
 def achievement_of_track(version: TrackVersion) -> dict[str, Any]:
     """The Achievement that completing this version of a track is."""
     url = f"{settings.ISSUER_URL}/achievements/{version.id}"
-    return {
+    achievement = {
         "id": url,
         "type": ["Achievement"],
         "achievementType": "CertificateOfCompletion",
@@ -106,6 +123,7 @@ def achievement_of_track(version: TrackVersion) -> dict[str, Any]:
             }
         ],
     }
+    return dict(without_control_characters(achievement))
 
 
 def _default_criteria(version: TrackVersion) -> str:

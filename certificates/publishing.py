@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.core.files.storage import default_storage
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -31,12 +31,22 @@ JWT_TYPES = (STATUS_LIST_JWT, "application/jwt")
 
 
 class PublishedView(ApiView):
+    http_method_names = ["get", "head", "options"]
     public = True
     rate_class: ClassVar[str] = "anonymous"
     caching: ClassVar[str] = "public, max-age=60"
 
     def authenticated(self) -> Caller:
         return ANONYMOUS
+
+    def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
+        """Browsers ask before a page may send headers of its own, as verifiers do with ``Cache-Control``."""
+        headers = {
+            "Access-Control-Allow-Methods": "GET, HEAD",
+            "Access-Control-Allow-Headers": "*",
+            "Access-Control-Max-Age": "86400",
+        }
+        return Response(status=204, headers=headers)
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)

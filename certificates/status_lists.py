@@ -22,13 +22,18 @@ from certificates.models import SLOTS, Credential, Issuer, StatusList, StatusSlo
 
 # How long a verifier may believe a copy; it is signed again when half of that has passed.
 VALIDITY = timedelta(hours=24)
-# So many times others are tried for the places that are taken, before a list counts as full.
-ROUNDS = 8
+# So many places are tried for each that is needed, and so often, before a list counts as full.
+CANDIDATES = 8
+ROUNDS = 3
 ACTOR = Actor.system("status_lists")
 
 TAKE = """
     INSERT INTO status_slots (status_list_id, index)
-    SELECT %(list)s, index FROM unnest(%(indexes)s::int[]) AS index ORDER BY index
+    SELECT %(list)s, tried.index FROM unnest(%(indexes)s::int[]) AS tried (index)
+     WHERE NOT EXISTS (
+        SELECT FROM status_slots AS taken WHERE taken.status_list_id = %(list)s AND taken.index = tried.index
+     )
+     LIMIT %(number)s
     ON CONFLICT DO NOTHING RETURNING index
 """
 # The specification counts bits from the most significant one of a byte, PostgreSQL from the least.
@@ -58,9 +63,9 @@ def _take(status_list: StatusList, number: int) -> list[StatusSlot]:
         missing = number - len(taken)
         if not missing:
             break
-        tried = {secrets.randbelow(SLOTS) for _ in range(missing)}
+        tried = secrets.SystemRandom().sample(range(SLOTS), min(missing * CANDIDATES, SLOTS))
         with connection.cursor() as cursor:
-            cursor.execute(TAKE, {"list": status_list.id, "indexes": list(tried)})
+            cursor.execute(TAKE, {"list": status_list.id, "indexes": tried, "number": missing})
             taken += [index for (index,) in cursor.fetchall()]
     return [StatusSlot(status_list=status_list, index=index) for index in taken]
 

@@ -119,6 +119,16 @@ def test_any_name_is_signed_as_it_is(name: str, title: str) -> None:
     assert is_genuine(certificate.credential, certificate.signature)
 
 
+def test_control_characters_are_spaces(cast: Cast) -> None:
+    """Libraries hash them differently, so nobody else would find the signature right."""
+    Track.objects.filter(id=cast.track.id).update(criteria="One.\x0bTwo.\r\n\tThree.\x7f")
+    cast.learner.name = "Maya\x1fLindqvist\x08"
+    [certificate] = issue([Achievement(cast.learner, cast.track, Source.SYSTEM)], actor=ACTOR)
+    subject = document_of(certificate)["credentialSubject"]
+    assert subject["name"] == "Maya Lindqvist "
+    assert subject["achievement"]["criteria"]["narrative"] == "One. Two.\r\n\tThree. "
+
+
 def paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """To each text of a document."""
     if isinstance(value, dict):

@@ -61,6 +61,21 @@ def test_everybody_may_fetch_and_keep_them_for_a_minute(cast: Cast, certificate:
         assert Client().post(path).status_code == 405
 
 
+def test_a_page_of_somebody_else_may_fetch_them(cast: Cast, certificate: Certificate) -> None:
+    """Some verifiers run in a browser, and it asks first whether they may send what they send (Fetch, CORS)."""
+    asking = {
+        "Origin": "https://verifier.example",
+        "Access-Control-Request-Method": "GET",
+        "Access-Control-Request-Headers": "cache-control,pragma",
+    }
+    for path in (f"/issuers/{certificate.credential.issuer_id}/did.json", f"/status/{StatusList.objects.get().id}"):
+        answer = Client().options(path, headers=asking)
+        assert (answer.status_code, answer.content) == (204, b"")
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+        assert answer.headers["Access-Control-Allow-Headers"] == "*"
+        assert "GET" in answer.headers["Access-Control-Allow-Methods"]
+
+
 @pytest.mark.parametrize("path", ["/issuers/{}/did.json", "/issuers/{}/jwks.json", "/status/{}", "/achievements/{}"])
 def test_what_is_not_there(db: None, path: str) -> None:
     unknown = Client().get(path.format(uuid4()))
