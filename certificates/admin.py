@@ -59,7 +59,7 @@ class CertificateAdmin(ReadOnlyAdmin):
         "verification",
         "download",
     ]
-    readonly_fields = ["status", "verification", "download"]
+    readonly_fields = ["status", "key", "verification", "download"]
     actions_detail = ["revoke_certificate"]
 
     def get_search_results(
@@ -77,6 +77,10 @@ class CertificateAdmin(ReadOnlyAdmin):
     @admin.display(description="status")
     def status(self, certificate: Certificate) -> str:
         return str(certificate.status_at(clock.now()).label)
+
+    @admin.display(description="signed with the key")
+    def key(self, certificate: Certificate) -> str:
+        return str(certificate.credential.key_id)
 
     @admin.display(description="verification")
     def verification(self, certificate: Certificate) -> str:

@@ -217,8 +217,8 @@ def test_teams_are_made_and_filled(console: Client, cast: Cast) -> None:
 def test_an_item_with_answers_is_retired_and_one_without_is_deleted(console: Client, cast: Cast) -> None:
     give_answers(cast.learner, cast.track, 1)
     answered, other, *rest = cast.track.items.order_by("position")
-    form: dict[str, Any] = {"title": cast.track.title, "certifies_from": "any", "items-INITIAL_FORMS": 4}
-    form["items-TOTAL_FORMS"] = 5
+    form: dict[str, Any] = {"title": cast.track.title, "language": "en", "certifies_from": "any", "valid_months": 12}
+    form |= {"items-INITIAL_FORMS": 4, "items-TOTAL_FORMS": 5}
     for number, item in enumerate([answered, other, *rest]):
         form |= {
             f"items-{number}-id": str(item.id),
@@ -233,6 +233,7 @@ def test_an_item_with_answers_is_retired_and_one_without_is_deleted(console: Cli
     assert answered.retired_at is not None
     assert not Item.objects.filter(id=other.id).exists()
     assert Item.objects.filter(track=cast.track, title="New", position=9).exists()
+    assert Track.objects.get(id=cast.track.id).valid_months == 12
     assert len(events("items_changed")) == 3
 
 
