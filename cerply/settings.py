@@ -204,6 +204,7 @@ SPECTACULAR_SETTINGS = {
         "TeamRole": "cerply.accounts.models.TeamRole",
         "Source": "certificates.models.Source",
         "CertificateStatus": "certificates.models.Status",
+        "RevocationCode": "certificates.models.RevocationCode",
         "NotificationType": "notifications.models.NotificationType",
         "CertifiesFrom": "cerply.tracks.models.CertifiesFrom",
         "Frequency": "notifications.models.Frequency",

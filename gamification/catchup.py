@@ -12,10 +12,8 @@ from django.db import transaction
 
 from cerply.accounts.models import User
 from cerply.permissions import Actor
-from certificates.issuing import in_force, issue
-from certificates.models import Source
 from gamification.awarding import Award, Awarder, write_awards
-from gamification.completing import Closing, achievements
+from gamification.completing import certify_completions
 from gamification.levels import level_of
 from gamification.models import Attempt, Completion, LearnerStanding, Share
 from gamification.rules import Tally, speed_limits
@@ -88,16 +86,10 @@ def _earned_by(learner: User, awarder: Awarder) -> list[Award]:
 def issue_owed(learner: User, *, actor: Actor) -> int:
     """Issues the certificates of tracks that she completed while certificates were off. Returns how many."""
     LearnerStanding.objects.lock([learner])
-    owed = list(Completion.objects.filter(learner=learner).owed_a_certificate().select_related("track"))
+    owed = list(Completion.objects.filter(learner=learner).owed_a_certificate().select_related("learner", "track"))
     if not owed or not decisions(learner.member_of)[Feature.CERTIFICATES].on:
         return 0
-    closings = [Closing(learner, row.track, row.cycle, Source(row.source)) for row in owed]
-    issued = issue(achievements(closings), actor=actor)
-    held = in_force((learner.id, row.track_id) for row in owed)
-    for row in owed:
-        row.certificate, row.certificate_due = held.get((learner.id, row.track_id)), False
-    Completion.objects.bulk_update(owed, ["certificate", "certificate_due"])
-    return len(issued)
+    return len(certify_completions(owed, actor=actor))
 
 
 def resume() -> str:

@@ -12,7 +12,7 @@ from cerply import clock
 from cerply.accounts.models import User
 from cerply.permissions import Actor
 from cerply.tracks.models import Track
-from certificates.issuing import Achievement, in_force, issue
+from certificates.issuing import Achievement, in_force, is_withheld, issue
 from certificates.models import Certificate, Source
 from gamification.awarding import Awarder, badge_milestone, tallies_of, write_awards
 from gamification.models import Completion, LearnerLevel, LearnerStanding
@@ -34,7 +34,7 @@ class Closing:
 def close_cycles(
     closings: Sequence[Closing], *, certifying: bool, actor: Actor
 ) -> tuple[list[Completion], list[Certificate]]:
-    """Stores the completions, and issues the certificates of those who hold none; owed, where they are off."""
+    """Stores the completions, and issues their certificates; owed, where they are off, or the present one suspended."""
     if not closings:
         return [], []
     issued: list[Certificate] = []
@@ -50,11 +50,26 @@ def close_cycles(
             cycle=closing.cycle,
             source=closing.source,
             certificate=held.get((closing.learner.id, closing.track.id)),
-            certificate_due=not certifying,
+            certificate_due=not certifying or is_withheld(held.get((closing.learner.id, closing.track.id))),
         )
         for closing in closings
     )
     return completions, issued
+
+
+def certify_completions(completions: Sequence[Completion], *, actor: Actor) -> list[Certificate]:
+    """Issues what completions of one organization have earned, and links them with what their learners now hold.
+
+    The first one of a learner and track is the one that is certified. The caller holds the learners' locks.
+    """
+    closings = [Closing(row.learner, row.track, row.cycle, Source(row.source)) for row in completions]
+    issued = issue(achievements(closings), actor=actor)
+    held = in_force((row.learner_id, row.track_id) for row in completions)
+    for row in completions:
+        row.certificate = held.get((row.learner_id, row.track_id))
+        row.certificate_due = is_withheld(row.certificate)
+    Completion.objects.bulk_update(completions, ["certificate", "certificate_due"])
+    return issued
 
 
 def achievements(closings: Iterable[Closing]) -> list[Achievement]:

@@ -129,7 +129,7 @@ def test_rotated_while_others_issue_no_retired_key_signs_later() -> None:
     complete(cast.learner, cast.track)
     old = SigningKey.objects.get()
     learners = [make_user(cast.organization) for _ in range(8)]
-    issuing = [lambda learner=learner: complete(learner, cast.track) for learner in learners]  # type: ignore[misc]
+    issuing = [lambda learner=learner: complete(learner, cast.track) for learner in learners]
     at_once([*issuing, lambda: keys.compromise(old.id, actor=ACTOR, reason="x")])
     sign_again()
     with transaction.atomic():
