@@ -56,6 +56,16 @@ class CertificateQuerySet(TenantQuerySet["Certificate"]):
             return self
         return self.filter(Q(issued_at__gt=latest.issued_at) | Q(issued_at=latest.issued_at, id__gt=latest.id))
 
+    def ending(self, after: tuple[datetime, UUID], until: datetime) -> Self:
+        """Those that end in this time and are not renewed, of people and organizations that are here; the next first.
+
+        ``after`` is the end and the id of one; those that come after it are meant.
+        """
+        end, key = after
+        there = self.standing().filter(suspended_at=None, learner__is_active=True, organization__closed_at=None)
+        ending = there.filter(Q(expires_at__gt=end) | Q(expires_at=end, id__gt=key), expires_at__lte=until)
+        return ending.filter(expires_at__gte=end).select_related("learner").order_by("expires_at", "id")
+
     def visible_to(self, caller: Caller) -> Self:
         """Those of the learners that the caller sees."""
         certificates = self.in_reach_of(caller)
