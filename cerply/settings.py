@@ -243,6 +243,7 @@ JOBS = {
     "sign_again": {"run": "certificates.signing_again.sign_again", "cron": "*/5 * * * *"},
     "sign_status_lists": {"run": "certificates.status_lists.sign_lapsing", "cron": "*/5 * * * *"},
     "remind_of_expiry": {"run": "certificates.reminding.remind", "cron": "30 6 * * *"},
+    "issue_in_bulk": {"run": "gamification.bulk_issuing.resume", "cron": "*/5 * * * *"},
     "catch_up_features": {"run": "gamification.catchup.resume", "cron": "*/5 * * * *"},
 }
 

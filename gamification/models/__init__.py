@@ -1,4 +1,5 @@
 from gamification.models.badges import Badge, BadgeRule, LearnerBadge, RuleKind
+from gamification.models.bulk import BulkIssue
 from gamification.models.progress import (
     Attempt,
     Completion,
@@ -13,6 +14,7 @@ __all__ = [
     "Attempt",
     "Badge",
     "BadgeRule",
+    "BulkIssue",
     "Completion",
     "LearnerBadge",
     "LearnerDay",
