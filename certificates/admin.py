@@ -14,9 +14,8 @@ from cerply import clock
 from cerply.console import NothingForm, Question, ReadOnlyAdmin, actor_of, ask, change_url
 from cerply.identifiers import parse_uuid
 from certificates import keys
+from certificates.admin_lifetime import LifetimeActions
 from certificates.models import Certificate, CertificateQuerySet, SigningKey, Status
-from certificates.representation import REASONS
-from certificates.revoking import revoke
 
 
 class StatusFilter(DropdownFilter):
@@ -32,7 +31,7 @@ class StatusFilter(DropdownFilter):
 
 
 @admin.register(Certificate)
-class CertificateAdmin(ReadOnlyAdmin):
+class CertificateAdmin(LifetimeActions):
     list_display = ["learner_name", "track_title", "organization", "status", "issued_at", "revoked_at"]
     list_select_related = ["organization"]
     list_filter = [
@@ -53,14 +52,20 @@ class CertificateAdmin(ReadOnlyAdmin):
         "issued_at",
         "expires_at",
         "revoked_at",
+        "revocation_code",
         "revocation_reason",
+        "suspended_at",
+        "replaced_at",
+        "replacement_reason",
+        "replaces",
+        "replaced_by",
         "key",
         "signature",
         "verification",
         "download",
     ]
     readonly_fields = ["status", "key", "verification", "download"]
-    actions_detail = ["revoke_certificate"]
+    actions_detail = [*LifetimeActions.lifetime_actions]
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Certificate], search_term: str
@@ -89,35 +94,6 @@ class CertificateAdmin(ReadOnlyAdmin):
     @admin.display(description="PDF")
     def download(self, certificate: Certificate) -> str:
         return format_html('<a href="{}">download</a>', certificate.download_url)
-
-    @action(description="Revoke", url_path="revoke")
-    def revoke_certificate(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        certificate = get_object_or_404(Certificate.objects.select_related("organization"), pk=object_id)
-        if certificate.revoked_at:
-            messages.info(request, f"It is revoked already, for: {certificate.revocation_reason}")
-            return HttpResponseRedirect(change_url(certificate))
-        question = Question(
-            title="Revoke this certificate?",
-            button="Revoke",
-            says=[
-                "A revocation is for good. The learner may earn a new certificate by completing the track again.",
-                f"Who verifies it will read: “{REASONS[Status.REVOKED]}” The reason below stays in the record.",
-                "It can no longer be downloaded.",
-            ],
-            table=[
-                ["Learner", certificate.learner_name],
-                ["Track", certificate.track_title],
-                ["Organization", certificate.organization_name],
-                ["Issued", f"{certificate.issued_at:%Y-%m-%d %H:%M} UTC"],
-                ["Status", self.status(certificate)],
-            ],
-        )
-
-        def do(values: dict[str, Any]) -> str:
-            done = revoke(certificate.id, values["reason"], actor=actor_of(request.user))
-            return f"The certificate of {done.learner_name} is revoked since {done.revoked_at:%Y-%m-%d %H:%M} UTC."
-
-        return ask(request, self, question, do, change_url(certificate))
 
 
 @admin.register(SigningKey)

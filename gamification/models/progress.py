@@ -221,9 +221,9 @@ class CompletionQuerySet(TenantQuerySet["Completion"]):
     def without_certificate(self, *, also_revoked: bool) -> Self:
         """Of learners who are owed a certificate, or hold none; who lost one by revocation only if that is said."""
         same = {"learner": OuterRef("learner"), "track": OuterRef("track")}
-        bare = ~Exists(Certificate.objects.standing().filter(**same))
+        bare = Q(~Exists(Certificate.objects.standing().filter(**same)))
         if not also_revoked:
-            bare &= ~Exists(Certificate.objects.filter(**same, revoked_at__isnull=False))
+            bare &= Q(~Exists(Certificate.objects.filter(**same, revoked_at__isnull=False)))
         return self.filter(Q(certificate_due=True) | bare)
 
 

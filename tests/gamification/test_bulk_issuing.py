@@ -216,7 +216,7 @@ def test_run_by_many_at_once_beside_answers(monkeypatch: pytest.MonkeyPatch) -> 
         for _ in issue_to_all(circle, actor=ACTOR):
             pass
 
-    answering = [lambda learner=learner: complete(learner, cast.track) for learner in learners[16:]]  # type: ignore[misc]
+    answering = [lambda learner=learner: complete(learner, cast.track) for learner in learners[16:]]
     at_once([*[run] * 4, *answering])
     check_books(20)
 
