@@ -23,7 +23,7 @@ CONTEXTS = {
 }
 
 
-class OwnContexts(FrozenDocumentLoader):
+class OwnContexts(FrozenDocumentLoader):  # type: ignore[misc]
     """The library keeps what is static as it has resolved it, and resolves everything else each time."""
 
     def __call__(self, url: str, options: Mapping[str, Any]) -> dict[str, Any]:
