@@ -4,21 +4,21 @@ Learners are taken in id order, a batch in a transaction. What a learner is owed
 may be interrupted, run again, and run by many at once, and each gets one certificate. Nobody is notified.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import transaction
 
 from cerply import clock
-from cerply.accounts.models import Membership, Organization, Team, TeamRole, User
+from cerply.accounts.models import Membership, Organization, Team, TeamRole
 from cerply.errors import Conflict
 from cerply.permissions import Actor, ActorKind
 from cerply.tracks.models import Track
 from certificates.issuing import in_force, is_due
+from certificates.models import Certificate
 from gamification.completing import certify_completions
 from gamification.models import BulkIssue, Completion, LearnerStanding
-from gamification.models.progress import CompletionQuerySet
 from ops.features import Feature, is_on
 from ops.wake import enqueue
 
@@ -49,32 +49,41 @@ class Circle:
             raise Conflict(f"Certificates are off for {organization}. Switch them on, then issue what is owed.")
 
     def learners(self, after: UUID | None = None) -> list[UUID]:
-        """The next batch, in id order."""
-        owed = self._owed()
-        if after:
-            owed = owed.filter(learner_id__gt=after)
-        return list(owed.order_by("learner_id").values_list("learner_id", flat=True).distinct()[:BATCH])
-
-    def completions(self, learners: Sequence[UUID]) -> list[Completion]:
-        """Theirs that earn a certificate now, the latest of each first."""
-        owed = self._owed().filter(learner__in=learners)
-        rows = list(owed.select_related("learner", "track").order_by("learner_id", "-cycle"))
-        held = in_force((row.learner_id, row.track_id) for row in rows)
-        now = clock.now()
-        latest = {row.learner_id: row for row in reversed(rows)}
-        return [
-            row
-            for row in rows
-            if is_due(held.get((row.learner_id, row.track_id)), now)
-            and (row.certificate_due or row is latest[row.learner_id])
-        ]
-
-    def _owed(self) -> CompletionQuerySet:
+        """The next batch of those who completed the track, in id order; whether they are owed anything or not."""
         completions = Completion.objects.for_organization(self.organization_id).filter(track=self.track)
         if self.team_id:
             members = Membership.objects.filter(team_id=self.team_id, role=TeamRole.MEMBER)
             completions = completions.filter(learner__in=members.values("user_id"))
-        return completions.without_certificate(also_revoked=self.also_revoked)
+        if after:
+            completions = completions.filter(learner_id__gt=after)
+        return list(completions.order_by("learner_id").values_list("learner_id", flat=True).distinct()[:BATCH])
+
+    def owed(self, learners: Iterable[UUID]) -> list[Completion]:
+        """Of these learners, the completions that earn a certificate now, the latest of each first."""
+        completions = Completion.objects.for_organization(self.organization_id).filter(track=self.track)
+        rows = list(
+            completions.filter(learner__in=list(learners))
+            .select_related("learner", "track")
+            .order_by("learner_id", "-cycle")
+        )
+        held = in_force((row.learner_id, row.track_id) for row in rows)
+        lost = set() if self.also_revoked else self._revoked(rows)
+        latest = {row.learner_id: row for row in reversed(rows)}
+        now = clock.now()
+
+        def is_owed(row: Completion) -> bool:
+            present = held.get((row.learner_id, row.track_id))
+            if row.certificate_due:
+                return is_due(present, now)
+            return row is latest[row.learner_id] and present is None and row.learner_id not in lost
+
+        return [row for row in rows if is_owed(row)]
+
+    def _revoked(self, rows: Sequence[Completion]) -> set[UUID]:
+        certificates = Certificate.objects.filter(track=self.track, revoked_at__isnull=False)
+        return set(
+            certificates.filter(learner__in=[row.learner_id for row in rows]).values_list("learner_id", flat=True)
+        )
 
 
 def issue_to_all(circle: Circle, *, actor: Actor) -> Iterator[int]:
@@ -88,17 +97,20 @@ def issue_to_all(circle: Circle, *, actor: Actor) -> Iterator[int]:
 
 
 @transaction.atomic
-def issue_batch(circle: Circle, learners: Sequence[UUID], *, actor: Actor) -> int:
-    """Returns how many were issued."""
-    LearnerStanding.objects.lock(list(User.objects.filter(id__in=learners)))
-    return len(certify_completions(circle.completions(learners), actor=actor))
+def issue_batch(circle: Circle, learners: Iterable[UUID], *, actor: Actor) -> int:
+    """Returns how many were issued. Only who seems to be owed one is locked, and then looked at again."""
+    people = {row.learner_id: row.learner for row in circle.owed(learners)}
+    if not people:
+        return 0
+    LearnerStanding.objects.lock(list(people.values()))
+    return len(certify_completions(circle.owed(people), actor=actor))
 
 
 def count_due(circle: Circle) -> int:
     """To how many certificates would be issued now."""
     due, cursor = 0, None
     while learners := circle.learners(cursor):
-        due += len({row.learner_id for row in circle.completions(learners)})
+        due += len({row.learner_id for row in circle.owed(learners)})
         cursor = learners[-1]
     return due
 

@@ -9,7 +9,7 @@ from typing import Self
 from uuid import UUID
 
 from django.db import connections, models
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import F, Q
 
 from cerply import clock
 from cerply.accounts.models import Organization, User
@@ -217,14 +217,6 @@ class CompletionQuerySet(TenantQuerySet["Completion"]):
     def owed_a_certificate(self) -> Self:
         """Closed while certificates were off, or the one to be renewed suspended."""
         return self.filter(certificate_due=True)
-
-    def without_certificate(self, *, also_revoked: bool) -> Self:
-        """Of learners who are owed a certificate, or hold none; who lost one by revocation only if that is said."""
-        same = {"learner": OuterRef("learner"), "track": OuterRef("track")}
-        bare = Q(~Exists(Certificate.objects.standing().filter(**same)))
-        if not also_revoked:
-            bare &= Q(~Exists(Certificate.objects.filter(**same, revoked_at__isnull=False)))
-        return self.filter(Q(certificate_due=True) | bare)
 
 
 class Completion(models.Model):
