@@ -22,6 +22,9 @@ class EventType(models.TextChoices):
     CERTIFICATE_ISSUED = "certificate_issued", "Certificate issued"
     CERTIFICATE_DOWNLOADED = "certificate_downloaded", "Certificate downloaded"
     CERTIFICATE_REVOKED = "certificate_revoked", "Certificate revoked"
+    CERTIFICATE_SUSPENDED = "certificate_suspended", "Certificate suspended"
+    CERTIFICATE_REINSTATED = "certificate_reinstated", "Certificate reinstated"
+    CERTIFICATE_REPLACED = "certificate_replaced", "Certificate replaced"
     NOTIFICATION_MARKED_READ = "notification_marked_read", "Notification marked as read"
     PREFERENCES_CHANGED = "preferences_changed", "Notification preferences changed"
 

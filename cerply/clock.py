@@ -1,5 +1,6 @@
 """The time, and how the API writes it."""
 
+from calendar import monthrange
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -23,6 +24,14 @@ def moved_to(moment: datetime) -> Iterator[None]:
         yield
     finally:
         _moved_to.reset(token)
+
+
+def months_after(moment: datetime, months: int) -> datetime:
+    """The same day and time so many calendar months later, in UTC; the last day of a month that has no such day."""
+    moment = moment.astimezone(UTC)
+    years, month = divmod(moment.month - 1 + months, 12)
+    year = moment.year + years
+    return moment.replace(year=year, month=month + 1, day=min(moment.day, monthrange(year, month + 1)[1]))
 
 
 def rfc3339(moment: datetime) -> str:

@@ -246,6 +246,7 @@ SPECTACULAR_SETTINGS = {
         "TeamRole": "cerply.accounts.models.TeamRole",
         "Source": "certificates.models.Source",
         "CertificateStatus": "certificates.models.Status",
+        "RevocationCode": "certificates.models.RevocationCode",
         "NotificationType": "notifications.models.NotificationType",
         "CertifiesFrom": "cerply.tracks.models.CertifiesFrom",
         "Frequency": "notifications.models.Frequency",
@@ -285,6 +286,8 @@ JOBS = {
     "render_certificates": {"run": "certificates.rendering.render_owed", "cron": "*/5 * * * *"},
     "sign_again": {"run": "certificates.signing_again.sign_again", "cron": "*/5 * * * *"},
     "sign_status_lists": {"run": "certificates.status_lists.sign_lapsing", "cron": "*/5 * * * *"},
+    "remind_of_expiry": {"run": "certificates.reminding.remind", "cron": "30 6 * * *"},
+    "issue_in_bulk": {"run": "gamification.bulk_issuing.resume", "cron": "*/5 * * * *"},
     "catch_up_features": {"run": "gamification.catchup.resume", "cron": "*/5 * * * *"},
 }
 

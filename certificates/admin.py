@@ -17,9 +17,10 @@ from cerply.accounts.models import User
 from cerply.console import DayFilter, NothingForm, Question, ReadOnlyAdmin, actor_of, ask, change_url
 from certificates import design_admin as _design_admin  # noqa: F401 - registers itself
 from certificates import keys
+from certificates.admin_lifetime import LifetimeActions
 from certificates.models import Certificate, CertificateQuerySet, SigningKey, Status
-from certificates.representation import REASONS
-from certificates.revoking import revoke
+from certificates.revoking import can_be_revoked
+from certificates.suspending import can_be_reinstated, can_be_suspended
 
 
 class StatusFilter(DropdownFilter):
@@ -35,7 +36,7 @@ class StatusFilter(DropdownFilter):
 
 
 @admin.register(Certificate)
-class CertificateAdmin(ReadOnlyAdmin):
+class CertificateAdmin(LifetimeActions):
     list_display = ["learner_name", "track_title", "organization", "status", "issued_at", "revoked_at"]
     list_select_related = ["organization"]
     list_filter = [
@@ -56,17 +57,24 @@ class CertificateAdmin(ReadOnlyAdmin):
         "issued_at",
         "expires_at",
         "revoked_at",
+        "revocation_code",
         "revocation_reason",
+        "suspended_at",
+        "replaced_at",
+        "replacement_reason",
+        "replaces",
+        "replaced_by",
         "signing_key",
         "signature",
         "verification",
         "download",
     ]
     readonly_fields = ["status", "signing_key", "signature", "verification", "download"]
-    actions_detail = ["revoke_certificate", "trail"]
+    actions_detail = [*LifetimeActions.lifetime_actions, "trail"]
 
     def unfit_actions(self, row: Certificate) -> Collection[str]:
-        return {"revoke"} if row.revoked_at else ()
+        fit = {"revoke": can_be_revoked, "suspend": can_be_suspended, "reinstate": can_be_reinstated}
+        return [name for name, can_be in fit.items() if not can_be(row)]
 
     def find(self, queryset: QuerySet[Certificate], term: str, key: UUID | None) -> QuerySet[Certificate]:
         """Exact matches alone: each of them is a look into an index."""
@@ -90,35 +98,6 @@ class CertificateAdmin(ReadOnlyAdmin):
     @admin.display(description="PDF")
     def download(self, certificate: Certificate) -> str:
         return format_html('<a href="{}">download</a>', certificate.download_url)
-
-    @action(description="Revoke", url_path="revoke")
-    def revoke_certificate(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        certificate = get_object_or_404(Certificate.objects.select_related("organization"), pk=object_id)
-        if certificate.revoked_at:
-            messages.info(request, f"It is revoked already, for: {certificate.revocation_reason}")
-            return HttpResponseRedirect(change_url(certificate))
-        question = Question(
-            title="Revoke this certificate?",
-            button="Revoke",
-            says=[
-                "A revocation is for good. The learner may earn a new certificate by completing the track again.",
-                f"Who verifies it will read: “{REASONS[Status.REVOKED]}” The reason below stays in the record.",
-                "It can no longer be downloaded.",
-            ],
-            table=[
-                ["Learner", certificate.learner_name],
-                ["Track", certificate.track_title],
-                ["Organization", certificate.organization_name],
-                ["Issued", f"{certificate.issued_at:%Y-%m-%d %H:%M} UTC"],
-                ["Status", self.status(certificate)],
-            ],
-        )
-
-        def do(values: dict[str, Any]) -> str:
-            done = revoke(certificate.id, values["reason"], actor=actor_of(request.user))
-            return f"The certificate of {done.learner_name} is revoked since {done.revoked_at:%Y-%m-%d %H:%M} UTC."
-
-        return ask(request, self, question, do, change_url(certificate))
 
 
 @admin.register(SigningKey)

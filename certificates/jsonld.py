@@ -22,7 +22,15 @@ CONTEXTS = {
     "https://w3id.org/security/multikey/v1": FOLDER / "multikey-v1.json",
 }
 
-load = FrozenDocumentLoader(CONTEXTS)
+
+class OwnContexts(FrozenDocumentLoader):  # type: ignore[misc]
+    """The library keeps what is static as it has resolved it, and resolves everything else each time."""
+
+    def __call__(self, url: str, options: Mapping[str, Any]) -> dict[str, Any]:
+        return {**super().__call__(url, options), "tag": "static"}
+
+
+load = OwnContexts(CONTEXTS)
 # The library's cache of resolved contexts, which is what makes it fast, is not made for threads.
 _lock = Lock()
 

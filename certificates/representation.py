@@ -5,28 +5,45 @@ from datetime import datetime
 from typing import Any
 
 from cerply.clock import rfc3339
-from certificates.models import Certificate, Status
+from certificates.models import Certificate, RevocationCode, Status, Suspension
 
-# What a stranger may know; the words of the revocation are for the record alone.
+# What a stranger may know; the words of whoever revoked it are for the record alone.
+SENTENCES = {
+    RevocationCode.ISSUED_IN_ERROR: "The certificate was revoked: it had been issued in error.",
+    RevocationCode.REQUIREMENTS_NOT_MET: "The certificate was revoked: its requirements had not been met.",
+    RevocationCode.MISCONDUCT: "The certificate was revoked: it had not been obtained by the rules.",
+    RevocationCode.SUPERSEDED: "The certificate was revoked: another one has taken its place.",
+    RevocationCode.HOLDER_REQUEST: "The certificate was revoked because its holder asked for it.",
+    RevocationCode.OTHER: "The certificate was revoked by the organization that issued it.",
+}
 REASONS = {
-    Status.REVOKED: "The certificate was revoked by the organization that issued it.",
+    Status.REVOKED: SENTENCES[RevocationCode.OTHER],
     Status.EXPIRED: "The certificate has expired.",
-    Status.REPLACED: "The certificate was replaced by a newer one.",
+    Status.REPLACED: "The certificate was replaced by another one, and no longer holds.",
     Status.SUSPENDED: "The certificate is suspended for the time being.",
 }
 NOT_GENUINE = {"valid": False, "revoked": False}
 
 
+def reason_of(row: Certificate, status: Status) -> str | None:
+    """Why it does not hold, in a fixed sentence."""
+    return SENTENCES[row.code] if status is Status.REVOKED else REASONS.get(status)
+
+
 def certificate(row: Certificate, moment: datetime) -> dict[str, Any]:
     """As it was at the moment: what has become of it since is not told."""
-    revoked_at = row.revoked_at if row.revoked_at and row.revoked_at <= moment else None
+    revoked_at, replaced_at = (at if at and at <= moment else None for at in (row.revoked_at, row.replaced_at))
     return {
         "id": str(row.id),
         "trackId": str(row.track_id),
         "trackTitle": row.track_title,
         "issuedAt": rfc3339(row.issued_at),
-        "expiresAt": rfc3339(row.expires_at) if row.expires_at else None,
-        "revokedAt": rfc3339(revoked_at) if revoked_at else None,
+        "expiresAt": _or_null(row.expires_at),
+        "revokedAt": _or_null(revoked_at),
+        "suspendedAt": _or_null(row.suspended_since(moment)),
+        "replacedAt": _or_null(replaced_at),
+        "replaces": str(row.replaces_id) if row.replaces_id else None,
+        "replacedBy": str(row.replaced_by_id) if row.replaced_by_id else None,
         "status": row.status_at(moment),
         "signature": row.signature,
         "verificationUrl": row.verification_url,
@@ -41,21 +58,46 @@ def held_certificate(row: Certificate, moment: datetime) -> dict[str, Any]:
 def revoked(row: Certificate) -> dict[str, Any]:
     return {
         "id": str(row.id),
-        "revokedAt": rfc3339(row.revoked_at) if row.revoked_at else None,
+        "revokedAt": _or_null(row.revoked_at),
         "reason": row.revocation_reason,
+        "code": row.code,
     }
+
+
+def suspension(row: Suspension) -> dict[str, Any]:
+    return {
+        "id": str(row.certificate_id),
+        "suspendedAt": rfc3339(row.suspended_at),
+        "reason": row.reason,
+        "reinstatedAt": _or_null(row.reinstated_at),
+        "reinstatementReason": row.reinstatement_reason or None,
+    }
+
+
+def replaced(row: Certificate, moment: datetime) -> dict[str, Any]:
+    """With the one that has taken its place."""
+    return {
+        "id": str(row.id),
+        "replacedAt": _or_null(row.replaced_at),
+        "reason": row.replacement_reason,
+        "certificate": held_certificate(row.replaced_by, moment) if row.replaced_by else None,
+    }
+
+
+def _or_null(moment: datetime | None) -> str | None:
+    return rfc3339(moment) if moment else None
 
 
 def verified(row: Certificate, moment: datetime) -> dict[str, Any]:
     """How it stands, and what was signed: nothing that only the database says."""
     status = row.status_at(moment)
-    reason = {"reason": REASONS[status]} if status in REASONS else {}
+    reason = reason_of(row, status)
     signed = json.loads(row.credential.document)
     subject = signed["credentialSubject"]
     return {
         "valid": status is Status.VALID,
         "revoked": status is Status.REVOKED,
-        **reason,
+        **({"reason": reason} if reason else {}),
         "status": status,
         "issuedAt": signed["validFrom"],
         "expiresAt": signed.get("validUntil"),

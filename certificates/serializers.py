@@ -5,11 +5,25 @@ from typing import Any
 from rest_framework import serializers
 
 from cerply.fields import MomentField, StrictChoiceField, StrictSerializer, StrictUUIDField, TextField
-from certificates.models import Source, Status
+from certificates.models import RevocationCode, Source, Status
 
 
 class RevocationInput(StrictSerializer):
     reason = TextField(max_length=500, multiline=True, help_text="For the record; strangers do not see it.")
+
+    code = StrictChoiceField(
+        RevocationCode.choices,
+        default=RevocationCode.OTHER,
+        help_text="Decides on the sentence that strangers read; `other` by default.",
+    )
+
+
+class ReasonInput(StrictSerializer):
+    reason = TextField(max_length=500, multiline=True, help_text="For the record; strangers do not see it.")
+
+
+class ReplacementInput(ReasonInput):
+    learnerName = TextField(required=False, help_text="Left out, it is the learner's present name.")
 
 
 class CertificateQuery(serializers.Serializer[Any]):
@@ -25,6 +39,10 @@ class Certificate(serializers.Serializer[Any]):
     issuedAt = MomentField()
     expiresAt = MomentField(allow_null=True)
     revokedAt = MomentField(allow_null=True)
+    suspendedAt = MomentField(allow_null=True, help_text="Null unless it is suspended.")
+    replacedAt = MomentField(allow_null=True, help_text="When it was issued again with another name.")
+    replaces = serializers.UUIDField(allow_null=True, help_text="The one that it renews, or has taken the place of.")
+    replacedBy = serializers.UUIDField(allow_null=True, help_text="Its renewal, or the one that has taken its place.")
     status = serializers.ChoiceField(Status.choices)
     signature = serializers.CharField(help_text="The `proofValue` of its credential: Ed25519, in multibase.")
     verificationUrl = serializers.CharField()
@@ -58,6 +76,22 @@ class Revoked(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     revokedAt = MomentField()
     reason = serializers.CharField()
+    code = serializers.ChoiceField(RevocationCode.choices)
+
+
+class Suspension(serializers.Serializer[Any]):
+    id = serializers.UUIDField(help_text="The certificate's.")
+    suspendedAt = MomentField()
+    reason = serializers.CharField()
+    reinstatedAt = MomentField(allow_null=True)
+    reinstatementReason = serializers.CharField(allow_null=True)
+
+
+class Replaced(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    replacedAt = MomentField()
+    reason = serializers.CharField()
+    certificate = HeldCertificate(help_text="The one that has taken its place.")
 
 
 class NotGenuine(serializers.Serializer[Any]):

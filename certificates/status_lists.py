@@ -7,8 +7,11 @@ or suspended for the time being.
 import gzip
 import secrets
 from base64 import urlsafe_b64encode
+from collections import defaultdict
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models import Q
@@ -35,11 +38,6 @@ TAKE = """
      )
      LIMIT %(number)s
     ON CONFLICT DO NOTHING RETURNING index
-"""
-# The specification counts bits from the most significant one of a byte, PostgreSQL from the least.
-SET_BIT = """
-    UPDATE status_lists SET bits = set_bit(bits, (%(index)s / 8) * 8 + 7 - %(index)s %% 8, %(bit)s), document = ''
-     WHERE id = %(list)s
 """
 
 
@@ -79,10 +77,23 @@ def _create(issuer: Issuer, number: int) -> StatusList:
 
 def mark(credential: Credential, *, holds: bool) -> None:
     """Sets or clears the credential's bit, in the caller's transaction: the next who fetches the list sees it."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            SET_BIT, {"list": credential.status_list_id, "index": credential.status_index, "bit": int(not holds)}
-        )
+    mark_all([credential], holds=holds)
+
+
+def mark_all(credentials: Iterable[Credential], *, holds: bool) -> None:
+    """The same for many; each list that they are in is written once, and so signed once."""
+    indexes: dict[UUID, list[int]] = defaultdict(list)
+    for credential in credentials:
+        indexes[credential.status_list_id].append(credential.status_index)
+    # In one order for everybody, so that two who mark wait for each other and do not deadlock.
+    lists = StatusList.objects.filter(id__in=indexes).order_by("id").select_for_update(no_key=True)
+    for status_list in lists:
+        bits = bytearray(status_list.bits)
+        for index in indexes[status_list.id]:
+            place = 0x80 >> index % 8
+            bits[index // 8] = bits[index // 8] & ~place if holds else bits[index // 8] | place
+        status_list.bits, status_list.document = bytes(bits), ""
+        status_list.save(update_fields=["bits", "document"])
 
 
 def current(status_list: StatusList) -> StatusList:

@@ -9,6 +9,9 @@ urlpatterns = [
     route("certificates/<id:certificate_id>/download", views.DownloadView, "certificate-download"),
     route("certificates/<id:certificate_id>/verify", views.VerifyView, "certificate-verify"),
     route("certificates/<id:certificate_id>/revoke", views.RevokeView, "certificate-revoke"),
+    route("certificates/<id:certificate_id>/suspend", views.SuspendView, "certificate-suspend"),
+    route("certificates/<id:certificate_id>/reinstate", views.ReinstateView, "certificate-reinstate"),
+    route("certificates/<id:certificate_id>/replace", views.ReplaceView, "certificate-replace"),
 ]
 
 published = [

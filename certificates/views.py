@@ -16,9 +16,11 @@ from cerply.errors import BadRequest, Gone, NotFound
 from cerply.openapi import PAGE_PARAMETERS
 from certificates import rendering, representation, serializers
 from certificates.downloading import count_download
-from certificates.models import Certificate
+from certificates.models import Certificate, RevocationCode
+from certificates.replacing import replace
 from certificates.revoking import revoke
 from certificates.signing import is_genuine
+from certificates.suspending import reinstate, suspend
 from ops.api import ApiView
 from ops.features import Feature
 
@@ -67,7 +69,7 @@ class CertificatesView(ApiView):
         moment = query.get("asOf") or clock.now()
         rows = Certificate.objects.in_reach_of(self.caller).select_related("credential")
         if "asOf" in query:
-            rows = rows.issued_by(moment)
+            rows = rows.issued_by(moment).with_suspensions()
         if "track" in query:
             rows = rows.filter(track_id=query["track"])
         if "status" in query:
@@ -150,7 +152,9 @@ class VerifyView(ApiView):
         return Response(body, headers={"Cache-Control": "no-store"})
 
 
-class RevokeView(ApiView):
+class StandingView(ApiView):
+    """Routes by which the organization's admin changes how a certificate stands; no feature switches them off."""
+
     def permit(self) -> None:
         self.require(self.caller.administers)
 
@@ -159,6 +163,8 @@ class RevokeView(ApiView):
         if not certificates.filter(id=self.kwargs["certificate_id"]).exists():
             raise NotFound("There is no such certificate.")
 
+
+class RevokeView(StandingView):
     @extend_schema(
         operation_id="revokeCertificate",
         summary="Revoke a certificate, for good",
@@ -168,5 +174,52 @@ class RevokeView(ApiView):
         responses={200: serializers.Revoked},
     )
     def post(self, request: Request, certificate_id: UUID) -> Response:
-        reason = self.valid(serializers.RevocationInput)["reason"]
-        return Response(representation.revoked(revoke(certificate_id, reason, actor=self.caller.actor)))
+        given = self.valid(serializers.RevocationInput)
+        code = RevocationCode(given["code"])
+        done = revoke(certificate_id, given["reason"], code=code, actor=self.caller.actor)
+        return Response(representation.revoked(done))
+
+
+class SuspendView(StandingView):
+    @extend_schema(
+        operation_id="suspendCertificate",
+        summary="Suspend a certificate, until it is reinstated",
+        description="Suspended already: the suspension that lasts. 409 when it is revoked or replaced.",
+        tags=TAGS,
+        request=serializers.ReasonInput,
+        responses={200: serializers.Suspension},
+    )
+    def post(self, request: Request, certificate_id: UUID) -> Response:
+        reason = self.valid(serializers.ReasonInput)["reason"]
+        return Response(representation.suspension(suspend(certificate_id, reason, actor=self.caller.actor)))
+
+
+class ReinstateView(StandingView):
+    @extend_schema(
+        operation_id="reinstateCertificate",
+        summary="End a certificate's suspension",
+        description="Reinstated already: the suspension that ended last. 409 when it is revoked or was not suspended.",
+        tags=TAGS,
+        request=serializers.ReasonInput,
+        responses={200: serializers.Suspension},
+    )
+    def post(self, request: Request, certificate_id: UUID) -> Response:
+        reason = self.valid(serializers.ReasonInput)["reason"]
+        return Response(representation.suspension(reinstate(certificate_id, reason, actor=self.caller.actor)))
+
+
+class ReplaceView(StandingView):
+    @extend_schema(
+        operation_id="replaceCertificate",
+        summary="Issue a certificate again with the right name",
+        description="The new one has the same dates, and the old one no longer holds. Replaced already: the answer of "
+        "that time. 409 when it does not hold, is renewed, or bears the name already.",
+        tags=TAGS,
+        request=serializers.ReplacementInput,
+        responses={200: serializers.Replaced},
+    )
+    def post(self, request: Request, certificate_id: UUID) -> Response:
+        given = self.valid(serializers.ReplacementInput)
+        name = given.get("learnerName")
+        done = replace(certificate_id, given["reason"], learner_name=name, actor=self.caller.actor)
+        return Response(representation.replaced(done, clock.now()))

@@ -7,13 +7,20 @@ from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db.models import Prefetch, Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
 from unfold.admin import TabularInline
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, RelatedDropdownFilter
+from unfold.decorators import action
+from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget, UnfoldBooleanWidget
 
-from cerply.accounts.models import User
-from cerply.console import ConsoleAdmin, ReadOnlyAdmin, actor_of, link, pretty
-from gamification.models import Attempt, Badge, BadgeRule, Completion, LearnerBadge, Share
+from cerply.accounts.admin.teams import TeamAdmin
+from cerply.accounts.models import Membership, Team, TeamRole, User
+from cerply.console import ConsoleAdmin, Question, ReadOnlyAdmin, actor_of, ask, change_url, link, pretty
+from cerply.errors import Conflict
+from cerply.tracks.models import Track
+from gamification.bulk_issuing import Circle, ask_for, count_due
+from gamification.models import Attempt, Badge, BadgeRule, BulkIssue, Completion, LearnerBadge, Share
 from gamification.revising import save_badge
 
 CRITERIA = ("kind", "count", "under_ms", "level", "track")
@@ -173,3 +180,86 @@ class LearnerBadgeAdmin(OfLearnerAdmin):
     @admin.display(description="evidence")
     def why(self, earned: LearnerBadge) -> str:
         return pretty(earned.evidence)
+
+
+@admin.register(BulkIssue)
+class BulkIssueAdmin(ReadOnlyAdmin):
+    """Asked for on the page of a team; this is how far it has come."""
+
+    list_display = ["asked_at", "organization", "track", "total", "issued", "finished_at"]
+    list_select_related = ["organization", "track"]
+    list_filter = [("organization", AutocompleteSelectFilter)]
+    sortable_by = ()
+    ordering = ["-id"]
+    fields = [
+        "id",
+        "organization",
+        "team_id",
+        "track",
+        "also_revoked",
+        "total",
+        "issued",
+        "asked_by",
+        "asked_at",
+        "finished_at",
+    ]
+
+
+class BulkIssueForm(forms.Form):
+    also_revoked = forms.BooleanField(
+        required=False,
+        widget=UnfoldBooleanWidget,
+        label="Also those whose certificate was revoked",
+        help_text="For when the revocation was the mistake.",
+    )
+    number = forms.IntegerField(
+        label="How many are they?",
+        widget=UnfoldAdminIntegerFieldWidget,
+        help_text="Type the number that is named above, so that nothing is issued to more than you mean.",
+    )
+
+
+admin.site.unregister(Team)
+
+
+@admin.register(Team)
+class TeamWithTracksAdmin(TeamAdmin):
+    """A team's page, from which its members' certificates are issued."""
+
+    actions_detail = [*TeamAdmin.actions_detail, "issue_certificates"]
+
+    @action(description="Issue certificates", url_path="issue")
+    def issue_certificates(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        team = get_object_or_404(Team.objects.select_related("organization"), pk=object_id)
+        members = Membership.objects.filter(team=team, role=TeamRole.MEMBER)
+        completed = Completion.objects.filter(learner__in=members.values("user_id"))
+        tracks = Track.objects.filter(id__in=completed.values("track_id")).order_by("title", "id")
+
+        def circle(track: Track, *, also_revoked: bool) -> Circle:
+            return Circle(team.organization_id, track, team.id, also_revoked)
+
+        rows = [
+            [track.title, *(f"{count_due(circle(track, also_revoked=revoked)):,}" for revoked in (False, True))]
+            for track in tracks
+        ]
+        chooses = forms.ModelChoiceField(tracks, widget=UnfoldAdminSelectWidget)
+        question = Question(
+            title=f"Certificates for everyone in {team} who completed a track?",
+            button="Issue",
+            says=[
+                "Whoever in the team completed the track and has no certificate for it gets one. Nobody is notified.",
+                "The job worker issues them; the list of bulk issues says how far it has come.",
+            ],
+            form=type("TeamsTrackForm", (BulkIssueForm,), {"track": chooses, "field_order": ("track",)}),
+            table=[["Track", "Certificates", "With those that were revoked"], *rows],
+        )
+
+        def do(values: dict[str, Any]) -> str:
+            chosen = circle(values["track"], also_revoked=values["also_revoked"])
+            due = count_due(chosen)
+            if values["number"] != due:
+                raise Conflict(f"They are {due:,} now, and not {values['number']:,}.")
+            asked = ask_for(chosen, total=due, actor=actor_of(request.user))
+            return f"The job worker issues {asked.total:,} certificates of “{asked.track}”."
+
+        return ask(request, self, question, do, change_url(team))

@@ -21,7 +21,7 @@ from cerply.accounts.models import User
 from cerply.permissions import Actor
 from cerply.tenancy import TenantQuerySet
 from gamification.awarding import Award, Awarder, write_awards
-from gamification.completing import certify
+from gamification.completing import certify_completions
 from gamification.levels import level_of
 from gamification.models import Attempt, Completion, LearnerStanding, Share
 from ops.features import Feature, decisions, is_on, notice_changes, switched_on
@@ -92,11 +92,7 @@ def issue_owed(learner: User, *, actor: Actor) -> int:
     owed = list(Completion.objects.filter(learner=learner).owed_a_certificate().select_related("learner", "track"))
     if not owed or not decisions(learner.member_of)[Feature.CERTIFICATES].on:
         return 0
-    issued, held = certify(owed, actor=actor)
-    for row in owed:
-        row.certificate, row.certificate_due = held.get((learner.id, row.track_id)), False
-    Completion.objects.bulk_update(owed, ["certificate", "certificate_due"])
-    return len(issued)
+    return len(certify_completions(owed, actor=actor))
 
 
 DEBTS: dict[Feature, Callable[..., object]] = {

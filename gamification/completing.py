@@ -10,7 +10,7 @@ from audit.recording import Event, record
 from cerply.accounts.models import User
 from cerply.permissions import Actor
 from cerply.tracks.models import Track
-from certificates.issuing import Achievement, in_force, issue
+from certificates.issuing import Achievement, in_force, is_withheld, issue
 from certificates.models import Certificate, Source
 from gamification.awarding import Awarder, badge_milestone, write_awards
 from gamification.models import Completion, LearnerLevel, LearnerStanding
@@ -20,27 +20,39 @@ from ops.features import Feature, decisions
 
 
 def close_cycles(completions: Sequence[Completion], *, certifying: bool, actor: Actor) -> list[Certificate]:
-    """Stores the completions, and issues the certificates of those who hold none; owed, where they are off."""
+    """Stores the completions, and issues their certificates; owed, where they are off, or the present one suspended."""
     issued: list[Certificate] = []
-    held: dict[tuple[UUID, UUID], Certificate] = {}
     if certifying and completions:
-        issued, held = certify(completions, actor=actor)
-    for completion in completions:
-        completion.certificate = held.get((completion.learner_id, completion.track_id))
-        completion.certificate_due = not certifying
+        issued = _certify(completions, actor=actor)
+    else:
+        for completion in completions:
+            completion.certificate_due = True
     Completion.objects.bulk_create(completions)
     return issued
 
 
-def certify(
-    completions: Sequence[Completion], *, actor: Actor
-) -> tuple[list[Certificate], dict[tuple[UUID, UUID], Certificate]]:
-    """Issues what the completions have earned; the new certificates, and by learner and track the ones in force."""
+def certify_completions(completions: Sequence[Completion], *, actor: Actor) -> list[Certificate]:
+    """Issues what completions of one organization have earned, and links them with what their learners now hold.
+
+    The caller holds the learners' locks.
+    """
+    issued = _certify(completions, actor=actor)
+    Completion.objects.bulk_update(completions, ["certificate", "certificate_due"])
+    return issued
+
+
+def _certify(completions: Sequence[Completion], *, actor: Actor) -> list[Certificate]:
+    """The new certificates; of a learner and track the first completion is certified. Fills in what each one got."""
     first: dict[tuple[UUID, UUID], Completion] = {}
     for completion in completions:
         first.setdefault((completion.learner_id, completion.track_id), completion)
     achievements = [Achievement(done.learner, done.track, Source(done.source)) for done in first.values()]
-    return issue(achievements, actor=actor), in_force(first)
+    issued = issue(achievements, actor=actor)
+    held = in_force(first)
+    for completion in completions:
+        completion.certificate = held.get((completion.learner_id, completion.track_id))
+        completion.certificate_due = is_withheld(completion.certificate)
+    return issued
 
 
 def certificate_milestone(certificate: Certificate) -> Milestone:

@@ -20,6 +20,7 @@ class NotificationType(models.TextChoices):
     BADGE = "badge", "Badge"
     CERTIFICATE = "certificate", "Certificate"
     AT_RISK = "at_risk", "At risk"
+    EXPIRING = "expiring", "Certificate expiring"
 
 
 class NotificationQuerySet(TenantQuerySet["ManagerNotification"]):

@@ -119,7 +119,7 @@ def walk() -> None:
     track = call("POST", "/tracks", {"externalId": "first-aid", "title": "First Aid", "certifiesFrom": "any"})
     items = {"items": [{"externalId": "fa-1", "title": "How fast are chest compressions?"}]}
     saved = call("POST", f"/tracks/{track['id']}/items", items)
-    call("PATCH", f"/tracks/{track['id']}", {"title": "First Aid at Work"})
+    call("PATCH", f"/tracks/{track['id']}", {"title": "First Aid at Work", "language": "en", "validMonths": 24})
     call("PATCH", f"/tracks/{track['id']}/items/{saved['items'][0]['id']}", {"retired": True})
 
     text("## Progress")
@@ -146,7 +146,17 @@ def walk() -> None:
     verify = f"/certificates/{certificate['id']}/verify?signature="
     call("GET", verify + certificate["signature"], token=None)
     call("GET", verify + "wrong", token=None)
-    call("POST", f"/certificates/{certificate['id']}/revoke", {"reason": "Recorded for the wrong person."})
+    call("POST", f"/certificates/{certificate['id']}/suspend", {"reason": "The invigilator's report is awaited."})
+    call("GET", verify + certificate["signature"], token=None)
+    call("POST", f"/certificates/{certificate['id']}/reinstate", {"reason": "The report found nothing."})
+    text("A misspelt name: the old one no longer holds, and the new one has its dates.")
+    name = {"reason": "The name was misspelt.", "learnerName": "Nova Newcomer-Berg"}
+    replaced = call("POST", f"/certificates/{certificate['id']}/replace", name)
+    call("GET", verify + certificate["signature"], token=None)
+    certificate = replaced["certificate"]
+    verify = f"/certificates/{certificate['id']}/verify?signature="
+    wrong = {"reason": "Recorded for the wrong person.", "code": "issued_in_error"}
+    call("POST", f"/certificates/{certificate['id']}/revoke", wrong)
     call("GET", verify + certificate["signature"], token=None)
     call("GET", f"/certificates/{certificate['id']}/download", token="demo-newcomer-token")
 

@@ -26,7 +26,7 @@ ITEM_WIRE_NAMES = {attribute: name for name, attribute in editing.ITEM_FIELDS.it
 class TrackForm(forms.ModelForm):
     class Meta:
         model = Track
-        fields = ("external_id", "title", "certifies_from")
+        fields = tuple(editing.TRACK_FIELDS.values())
 
     def clean_external_id(self) -> str | None:
         return self.cleaned_data["external_id"] or None

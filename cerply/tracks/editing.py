@@ -17,7 +17,15 @@ from cerply.errors import Invalid
 from cerply.permissions import Actor
 from cerply.tracks.models import Item, Track
 
-TRACK_FIELDS = {"externalId": "external_id", "title": "title", "certifiesFrom": "certifies_from"}
+TRACK_FIELDS = {
+    "externalId": "external_id",
+    "title": "title",
+    "description": "description",
+    "criteria": "criteria",
+    "language": "language",
+    "certifiesFrom": "certifies_from",
+    "validMonths": "valid_months",
+}
 ITEM_FIELDS = {"externalId": "external_id", "title": "title", "position": "position"}
 TRACK_TAKEN = "The organization has a track with this external id already."
 ITEM_TAKEN = "The track has an item with this external id already."

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from typing import Self
 from uuid import UUID, uuid4
 
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import connections, models
 from django.db.models import Q
 from django.db.models.functions import Collate, Lower
@@ -16,6 +17,10 @@ from cerply.tenancy import TenantQuerySet
 
 # How long a certificate may last.
 MOST_MONTHS = 600
+# Credentials bear these texts, and a credential that is uploaded for verification may have 64 KiB.
+LONGEST_TEXT = 2000
+# As the JSON schema of Open Badges 3.0 has it for `inLanguage`.
+LANGUAGE = r"^[a-z]{2,4}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$"
 
 
 class CertifiesFrom(models.TextChoices):
@@ -45,14 +50,26 @@ class Track(models.Model):
     )
     external_id = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001 - unique where there is one
     title = models.CharField(max_length=255)
-    description = models.TextField(blank=True, help_text="What it is about; certificates bear it.")
-    criteria = models.TextField(
-        blank=True, help_text="What one must do for the certificate; empty: answer each item correctly."
+    description = models.TextField(
+        blank=True, max_length=LONGEST_TEXT, help_text="What it is about; certificates bear it."
     )
-    language = models.CharField(max_length=16, default="en", help_text="In which it is written, as BCP 47: en, pt-BR.")
+    criteria = models.TextField(
+        blank=True,
+        max_length=LONGEST_TEXT,
+        help_text="What one must do for the certificate; empty: answer each item correctly.",
+    )
+    language = models.CharField(
+        max_length=16,
+        default="en",
+        validators=[RegexValidator(LANGUAGE, "Give a language as BCP 47 writes it: en, pt-BR, zh-Hans.")],
+        help_text="In which it is written, as BCP 47: en, pt-BR.",
+    )
     certifies_from = models.CharField(max_length=16, choices=CertifiesFrom, default=CertifiesFrom.SYSTEM)
     valid_months = models.PositiveSmallIntegerField(
-        null=True, blank=True, help_text="How long its certificates last; empty: they do not expire."
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_MONTHS)],
+        help_text="How long its certificates last; empty: they do not expire.",
     )
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
@@ -76,6 +93,7 @@ class Track(models.Model):
                 condition=Q(valid_months=None) | Q(valid_months__gte=1, valid_months__lte=MOST_MONTHS),
                 name="tracks_valid_months_in_range",
             ),
+            models.CheckConstraint(condition=Q(language__regex=LANGUAGE), name="tracks_language_is_bcp47"),
         ]
         indexes = [
             # The admin's search: which title begins like this, in whatever organization?

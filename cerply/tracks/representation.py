@@ -22,7 +22,11 @@ def track(row: Track) -> dict[str, Any]:
         "externalId": row.external_id,
         "title": row.title,
         "itemCount": len(items),
+        "description": row.description,
+        "criteria": row.criteria,
+        "language": row.language,
         "certifiesFrom": row.certifies_from,
+        "validMonths": row.valid_months,
         "items": items,
     }
 

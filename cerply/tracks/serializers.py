@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.core.validators import RegexValidator
 from rest_framework import serializers
 
 from cerply.fields import (
@@ -12,23 +13,50 @@ from cerply.fields import (
     StrictSerializer,
     TextField,
 )
-from cerply.tracks.models import CertifiesFrom
+from cerply.tracks.models import LANGUAGE, LONGEST_TEXT, MOST_MONTHS, CertifiesFrom
 
 LARGEST_BATCH = 1000
 
 
-class TrackInput(StrictSerializer):
+class Certifying(StrictSerializer):
+    """What certificates of a track say, and how long they last."""
+
+    description = TextField(
+        required=False, allow_blank=True, multiline=True, max_length=LONGEST_TEXT, help_text="Certificates bear it."
+    )
+    criteria = TextField(
+        required=False,
+        allow_blank=True,
+        multiline=True,
+        max_length=LONGEST_TEXT,
+        help_text="What one must do for the certificate; empty: answer each item correctly.",
+    )
+    language = TextField(
+        required=False,
+        max_length=16,
+        validators=[RegexValidator(LANGUAGE, "Give a language as BCP 47 writes it: en, pt-BR, zh-Hans.")],
+        help_text="In which it is written, as BCP 47: `en` (the default), `pt-BR`, `zh-Hans`.",
+    )
+    certifiesFrom = StrictChoiceField(CertifiesFrom.choices, required=False, help_text="`system` by default.")
+    validMonths = StrictIntegerField(
+        required=False,
+        allow_null=True,
+        min_value=1,
+        max_value=MOST_MONTHS,
+        help_text="How long certificates that are issued from now on last; null: they do not expire.",
+    )
+
+
+class TrackInput(Certifying):
     externalId = ExternalIdField(
         required=False, allow_null=True, help_text="The other system's key; a known one makes this an update."
     )
     title = TextField(required=False, help_text="Needed for a new one.")
-    certifiesFrom = StrictChoiceField(CertifiesFrom.choices, required=False, help_text="`system` by default.")
 
 
-class TrackPatch(StrictSerializer):
+class TrackPatch(Certifying):
     externalId = ExternalIdField(required=False, allow_null=True)
     title = TextField(required=False)
-    certifiesFrom = StrictChoiceField(CertifiesFrom.choices, required=False)
 
 
 class ItemInput(StrictSerializer):
@@ -69,7 +97,11 @@ class Item(serializers.Serializer[Any]):
 
 
 class Track(TrackRow):
+    description = serializers.CharField()
+    criteria = serializers.CharField(help_text="Empty: answer each item correctly.")
+    language = serializers.CharField()
     certifiesFrom = serializers.ChoiceField(CertifiesFrom.choices)
+    validMonths = serializers.IntegerField(allow_null=True, help_text="Null: certificates do not expire.")
     items = Item(many=True)
 
 

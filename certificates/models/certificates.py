@@ -1,12 +1,13 @@
 """Certificates: what learners are certified for."""
 
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import Self
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 
 from cerply import clock
 from cerply.accounts.models import Organization, User
@@ -15,6 +16,10 @@ from cerply.tenancy import TenantQuerySet
 from cerply.tracks.models import Track, TrackVersion
 from certificates.models.credentials import Credential
 from certificates.models.designs import CertificateDesign, Language
+from certificates.models.lifetime import RevocationCode, Suspension
+
+# From so long before its end on, completing the track again renews a certificate.
+RENEWAL = timedelta(days=90)
 
 
 class Source(models.TextChoices):
@@ -35,8 +40,13 @@ class Status(models.TextChoices):
 
 class CertificateQuerySet(TenantQuerySet["Certificate"]):
     def standing(self) -> Self:
-        """Neither revoked nor replaced; of each learner and track there is one at most."""
-        return self.filter(revoked_at=None, replaced_at=None)
+        """Neither revoked nor replaced nor renewed; of each learner and track there is one at most."""
+        return self.filter(revoked_at=None, replaced_at=None, renewed_at=None)
+
+    def locked(self, ids: Iterable[UUID]) -> Self:
+        """In id order, so that two who lock the same do not deadlock; with their credentials."""
+        rows = self.filter(id__in=list(ids)).select_related("credential").order_by("id")
+        return rows.select_for_update(no_key=True, of=("self",))
 
     def owed_a_pdf(self) -> Self:
         """The oldest first."""
@@ -48,6 +58,16 @@ class CertificateQuerySet(TenantQuerySet["Certificate"]):
             return self
         return self.filter(Q(issued_at__gt=latest.issued_at) | Q(issued_at=latest.issued_at, id__gt=latest.id))
 
+    def ending(self, after: tuple[datetime, UUID], until: datetime) -> Self:
+        """Those that end in this time and are not renewed, of people and organizations that are here; the next first.
+
+        ``after`` is the end and the id of one; those that come after it are meant.
+        """
+        end, key = after
+        there = self.standing().filter(suspended_at=None, learner__is_active=True, organization__closed_at=None)
+        ending = there.filter(Q(expires_at__gt=end) | Q(expires_at=end, id__gt=key), expires_at__lte=until)
+        return ending.filter(expires_at__gte=end).select_related("learner").order_by("expires_at", "id")
+
     def visible_to(self, caller: Caller) -> Self:
         """Those of the learners that the caller sees."""
         certificates = self.in_reach_of(caller)
@@ -56,27 +76,38 @@ class CertificateQuerySet(TenantQuerySet["Certificate"]):
         return certificates.filter(learner__in=User.objects.visible_to(caller).values("id"))
 
     def issued_by(self, moment: datetime) -> Self:
-        return self.filter(issued_at__lte=moment)
+        """Those that were there then. What replaces another bears its date, and came when that one went."""
+        return self.filter(issued_at__lte=moment).exclude(replaces__replaced_at__gt=moment)
+
+    def with_suspensions(self) -> Self:
+        """For `Certificate.status_at` of a past moment, without a query each."""
+        return self.prefetch_related("suspensions")
 
     def with_status(self, status: Status, moment: datetime) -> Self:
         """Those of which `Certificate.status_at` says so."""
         not_revoked, not_replaced, not_expired = (
             Q(**{name: None}) | Q(**{f"{name}__gt": moment}) for name in ("revoked_at", "replaced_at", "expires_at")
         )
+        suspended = Exists(Suspension.objects.at(moment).filter(certificate=OuterRef("pk")))
         match status:
             case Status.REVOKED:
                 return self.filter(revoked_at__lte=moment)
             case Status.REPLACED:
                 return self.filter(not_revoked, replaced_at__lte=moment)
+            case Status.SUSPENDED:
+                return self.filter(not_revoked, not_replaced, suspended)
             case Status.EXPIRED:
-                return self.filter(not_revoked, not_replaced, expires_at__lte=moment)
+                return self.filter(not_revoked, not_replaced, ~suspended, expires_at__lte=moment)
             case Status.VALID:
-                return self.filter(not_revoked, not_replaced, not_expired)
-        return self.none()
+                return self.filter(not_revoked, not_replaced, ~suspended, not_expired)
 
 
 class Certificate(models.Model):
-    """What a learner was certified for. What it says was frozen when it was issued; only its end is written later."""
+    """What a learner was certified for. What it says was frozen when it was issued; only its end is written later.
+
+    A successor with a later end renews it, and this one runs out. A successor that says the same with another name
+    replaces it, and this one no longer holds.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="certificates")
@@ -103,7 +134,21 @@ class Certificate(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     revocation_reason = models.CharField(max_length=500, blank=True)
+    # Empty for those that were revoked before there were codes.
+    revocation_code = models.CharField(max_length=32, choices=RevocationCode, blank=True, default="", db_default="")
+    # Since when; what was before, `suspensions` know.
+    suspended_at = models.DateTimeField(null=True, blank=True)
+    # The latest time.
+    reinstated_at = models.DateTimeField(null=True, blank=True)
     replaced_at = models.DateTimeField(null=True, blank=True)
+    replacement_reason = models.CharField(max_length=500, blank=True, default="", db_default="")
+    renewed_at = models.DateTimeField(null=True, blank=True)
+    replaces = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    replaced_by = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     pdf = models.CharField(max_length=255, blank=True, help_text="The name under which the storage keeps it.")
     pdf_sha256 = models.CharField(max_length=64, blank=True)
 
@@ -115,14 +160,26 @@ class Certificate(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["learner", "track"],
-                condition=Q(revoked_at=None, replaced_at=None),
-                name="certificates_one_standing_per_learner_and_track",
+                condition=Q(revoked_at=None, replaced_at=None, renewed_at=None),
+                name="certificates_one_standing",
             ),
             models.CheckConstraint(condition=Q(source__in=Source.values), name="certificates_source_is_known"),
             models.CheckConstraint(
                 condition=Q(revoked_at=None, revocation_reason="")
                 | Q(revoked_at__isnull=False) & ~Q(revocation_reason=""),
                 name="certificates_revoked_for_a_reason",
+            ),
+            models.CheckConstraint(
+                condition=Q(revocation_code="")
+                | Q(revoked_at__isnull=False, revocation_code__in=RevocationCode.values),
+                name="certificates_revocation_code_is_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(replacement_reason="") | Q(replaced_at__isnull=False),
+                name="certificates_replacement_has_a_time",
+            ),
+            models.UniqueConstraint(
+                fields=["replaces"], condition=Q(replaces__isnull=False), name="certificates_one_successor"
             ),
             models.CheckConstraint(
                 condition=Q(expires_at=None) | Q(expires_at__gt=F("issued_at")), name="certificates_expire_after_issue"
@@ -145,6 +202,12 @@ class Certificate(models.Model):
             models.Index(fields=["expires_at"], condition=Q(expires_at__isnull=False), name="certificates_expiring"),
             # The job that renders: which have no PDF yet?
             models.Index(fields=["issued_at", "id"], condition=Q(pdf=""), name="certificates_owed_a_pdf"),
+            # The job that reminds: which end soon?
+            models.Index(
+                fields=["expires_at", "id"],
+                condition=Q(revoked_at=None, replaced_at=None, renewed_at=None, expires_at__isnull=False),
+                name="certificates_ending",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -155,9 +218,31 @@ class Certificate(models.Model):
             return Status.REVOKED
         if self.replaced_at and self.replaced_at <= moment:
             return Status.REPLACED
+        if self.suspended_since(moment):
+            return Status.SUSPENDED
         if self.expires_at and self.expires_at <= moment:
             return Status.EXPIRED
         return Status.VALID
+
+    def suspended_since(self, moment: datetime) -> datetime | None:
+        """Since when it was suspended then. Its past is looked up only where the moment lies in it."""
+        if self.suspended_at and self.suspended_at <= moment:
+            return self.suspended_at
+        if self.reinstated_at and self.reinstated_at > moment:
+            lasted = [each.suspended_at for each in self.suspensions.all() if each.lasted_at(moment)]
+            return lasted[0] if lasted else None
+        return None
+
+    def is_due_for_renewal(self, moment: datetime) -> bool:
+        """Whether completing the track again renews it: near its end (in the second half of its time) or after it."""
+        if self.expires_at is None:
+            return False
+        return moment >= self.expires_at - min(RENEWAL, (self.expires_at - self.issued_at) / 2)
+
+    @property
+    def code(self) -> RevocationCode:
+        """Why it was revoked."""
+        return RevocationCode(self.revocation_code or RevocationCode.OTHER)
 
     @property
     def signature(self) -> str:

@@ -1,4 +1,5 @@
 from gamification.models.badges import LARGEST_COUNT, Badge, BadgeRule, LearnerBadge, RuleKind
+from gamification.models.bulk import BulkIssue
 from gamification.models.credentials import BadgeCredential
 from gamification.models.progress import (
     Attempt,
@@ -16,6 +17,7 @@ __all__ = [
     "Badge",
     "BadgeCredential",
     "BadgeRule",
+    "BulkIssue",
     "Completion",
     "LearnerBadge",
     "LearnerDay",

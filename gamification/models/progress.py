@@ -241,7 +241,7 @@ class LearnerItem(models.Model):
 
 class CompletionQuerySet(TenantQuerySet["Completion"]):
     def owed_a_certificate(self) -> Self:
-        """Closed while certificates were off."""
+        """Closed while certificates were off, or the one to be renewed suspended."""
         return self.filter(certificate_due=True)
 
 

@@ -48,6 +48,10 @@ def test_a_learners_certificates(api: Api, cast: Cast, certificate: Certificate)
             "issuedAt": rfc3339(certificate.issued_at),
             "expiresAt": None,
             "revokedAt": None,
+            "suspendedAt": None,
+            "replacedAt": None,
+            "replaces": None,
+            "replacedBy": None,
             "status": "valid",
             "signature": certificate.signature,
             "verificationUrl": f"http://127.0.0.1:8080/api/certificates/{certificate.id}/verify"
@@ -249,7 +253,12 @@ def test_the_first_revocation_counts(api: Api, cast: Cast, certificate: Certific
     path = f"/certificates/{certificate.id}/revoke"
     first = api.post(path, {"reason": "A mistake."}, by=cast.admin)
     assert first.status == 200
-    assert first.body == {"id": str(certificate.id), "revokedAt": first.body["revokedAt"], "reason": "A mistake."}
+    assert first.body == {
+        "id": str(certificate.id),
+        "revokedAt": first.body["revokedAt"],
+        "reason": "A mistake.",
+        "code": "other",
+    }
     again = api.post(path, {"reason": "Another reason."}, by=cast.admin)
     assert again.body == first.body
     assert AuditEvent.objects.filter(type="certificate_revoked").count() == 1

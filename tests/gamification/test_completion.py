@@ -146,10 +146,11 @@ def test_an_unknown_track_and_somebody_elses_are_the_same(api: Api, cast: Cast) 
     ] * 2
 
 
-def test_an_expired_certificate_is_replaced(cast: Cast) -> None:
+def test_an_expired_certificate_is_renewed(cast: Cast) -> None:
     complete(cast.learner, cast.track)
     long_ago = timezone.now() - timedelta(days=400)
     Certificate.objects.update(issued_at=long_ago, expires_at=long_ago + timedelta(days=365))
     [renewed] = complete(cast.learner, cast.track).certificates
     old = Certificate.objects.exclude(id=renewed.id).get()
-    assert old.replaced_at == renewed.issued_at
+    assert (old.renewed_at, old.replaced_by, renewed.replaces) == (renewed.issued_at, renewed, old)
+    assert old.status_at(timezone.now()) == "expired"

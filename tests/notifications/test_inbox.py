@@ -121,7 +121,7 @@ def test_preferences(api: Api, cast: Cast) -> None:
     path = "/manager/notification-preferences"
     assert api.get(path, by=cast.manager).body == {
         "frequency": "immediate",
-        "types": ["level_up", "badge", "certificate", "at_risk"],
+        "types": ["level_up", "badge", "certificate", "at_risk", "expiring"],
         "timezone": "UTC",
         "nextDigestAt": None,
     }

@@ -52,6 +52,7 @@ def test_an_external_id_of_another_item_or_track_is_refused(console: Client, cas
     assert "has an item with this external id already" in page
     Track.objects.filter(id=cast.track.id).update(external_id="t1")
     form = {"organization": str(cast.organization.id), "external_id": "t1", "title": "x", "certifies_from": "any"}
+    form["language"] = "en"
     page = console.post(page_of(Track, "add"), form).content.decode()
     assert "has a track with this external id already" in page
     assert console.post(page_of(Track, "add"), form | {"external_id": "t2"}).status_code == 302

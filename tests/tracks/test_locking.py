@@ -70,7 +70,7 @@ def test_the_admin_says_that_it_is_taken(cast: Cast) -> None:
     other = make_track(None, items=1)
     console = Client()
     console.force_login(make_staff())
-    form = {"title": "Twin", "external_id": "x", "certifies_from": "any", "organization": ""}
+    form = {"title": "Twin", "external_id": "x", "certifies_from": "any", "language": "en", "organization": ""}
     lines = {"items-TOTAL_FORMS": "0", "items-INITIAL_FORMS": "0"}
     for page in ("add/", f"{other.id}/change/"):
         answer = console.post(f"/admin/tracks/track/{page}", form | lines)

@@ -106,3 +106,49 @@ def test_a_thousand_items_cost_no_more_than_one(cast: Cast) -> None:
 
     assert cost(1) == cost(1000)
     assert cast.track.items.count() == 1005
+
+
+# -- what certificates say, and how long they last --
+
+CERTIFYING: dict[str, Any] = {
+    "description": "Doors, alarms,\nextinguishers.",
+    "criteria": "Answer every item.",
+    "language": "pt-BR",
+    "certifiesFrom": "any",
+    "validMonths": 12,
+}
+
+
+def test_what_certificates_say_goes_in_and_comes_out(api: Api, cast: Cast) -> None:
+    made = api.post("/tracks", {"title": "Fire", "externalId": "fire"}, by=cast.admin)
+    without = {"description": "", "criteria": "", "language": "en", "certifiesFrom": "system", "validMonths": None}
+    assert made.body | without == made.body
+    again = api.post("/tracks", {"title": "Fire", "externalId": "fire"} | CERTIFYING, by=cast.admin)
+    assert (again.status, again.body | CERTIFYING) == (200, again.body)
+    assert api.patch(f"/tracks/{made.body['id']}", {"title": "Fire 2"}, by=cast.admin).body["validMonths"] == 12
+    read = api.get(f"/tracks/{made.body['id']}", by=cast.learner).body
+    assert read | CERTIFYING == read
+    emptied = api.patch(f"/tracks/{made.body['id']}", {"description": "", "validMonths": None}, by=cast.admin).body
+    assert (emptied["description"], emptied["validMonths"]) == ("", None)
+
+
+@pytest.mark.parametrize("language", ["en", "zh-Hans", "zh-Hans-CN", "es-419", "gsw"])
+def test_languages_that_a_credential_may_name(api: Api, cast: Cast, language: str) -> None:
+    assert api.patch(f"/tracks/{cast.track.id}", {"language": language}, by=cast.admin).body["language"] == language
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        *({"language": language} for language in ("", "EN", "en_US", "en-us", "english", "e", "en-US\nx", None, 1)),
+        *({"validMonths": months} for months in (0, 601, -1, "12", 1.5, True)),
+        *({name: text} for name in ("description", "criteria") for text in ("x" * 2001, None, "a\0", 1)),
+    ],
+    ids=str,
+)
+def test_what_no_credential_could_say_is_refused(api: Api, cast: Cast, bad: dict[str, Any]) -> None:
+    for answer in (
+        api.patch(f"/tracks/{cast.track.id}", bad, by=cast.admin),
+        api.post("/tracks", {"title": "Fire"} | bad, by=cast.admin),
+    ):
+        assert (answer.status, list(answer.details)) == (400, list(bad))

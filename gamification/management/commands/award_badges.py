@@ -2,16 +2,15 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from cerply.permissions import Actor
 from gamification.catchup import StandingsToCatchUp, award_missing
+from gamification.management.bar import CommandWithBar
 from gamification.models import Badge
 
-BAR = 30
 
-
-class Command(BaseCommand):
+class Command(CommandWithBar):
     help = "Awards badges that learners have earned in the past. Safe to interrupt and to run again; notifies nobody."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -33,11 +32,3 @@ class Command(BaseCommand):
             self.show_progress(number, total)
         verb = "Would award" if options["dry_run"] else "Awarded"
         self.stdout.write(f"{verb} {awarded} badges to {total} learners with a history.")
-
-    def show_progress(self, done: int, total: int) -> None:
-        """A bar on a terminal; nothing in a log."""
-        if self.stderr.isatty():
-            filled = BAR * done // total
-            self.stderr.write(f"\r[{'#' * filled}{' ' * (BAR - filled)}] {done}/{total}", ending="")
-            if done == total:
-                self.stderr.write("")
