@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, NoReturn
 
 from django.core.handlers.wsgi import WSGIRequest
@@ -24,24 +25,32 @@ class Malformed(ValueError):
     """JSON that a strict reader refuses."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Body:
-    """What was sent. ``value`` is the parsed JSON, or None with ``problem`` saying why there is none."""
+    """What was sent, kept as it came: parsing is work that is done for callers alone, when it is first asked for."""
 
     raw: bytes = b""
-    value: Any = None
     content_type: str = ""
+    limit: int = BODY_LIMIT
     too_large: bool = False
-    problem: str | None = None
 
     @property
     def is_empty(self) -> bool:
         return not self.raw and not self.too_large
 
+    @property
+    def value(self) -> Any:
+        """The JSON value; None where there is none, and then ``problem`` may say why."""
+        return self._outcome[0]
+
+    @property
+    def problem(self) -> str | None:
+        return self._outcome[1]
+
     def refuse_unless_acceptable(self) -> None:
         """413, then 415."""
         if self.too_large:
-            raise PayloadTooLarge(f"The body is larger than {BODY_LIMIT // MIB} MiB.")
+            raise PayloadTooLarge(f"The body is larger than {self.limit // MIB} MiB.")
         if self.raw and not _is_json(self.content_type):
             raise UnsupportedMediaType()
 
@@ -51,9 +60,18 @@ class Body:
             raise BadRequest(self.problem)
         return self.value
 
+    @cached_property
+    def _outcome(self) -> tuple[Any, str | None]:
+        if not self.raw or not _is_json(self.content_type):
+            return None, None
+        try:
+            return parse_json(self.raw), None
+        except Malformed as exc:
+            return None, str(exc)
 
-def read_body(request: HttpRequest) -> Body:
-    """Reads all that was sent, and keeps at most ``BODY_LIMIT`` bytes of it."""
+
+def read_body(request: HttpRequest, limit: int = BODY_LIMIT) -> Body:
+    """Reads all that was sent, and keeps at most ``limit`` bytes of it."""
     stream = request.META.get("wsgi.input") if _is_chunked(request) else request
     content_type = request.headers.get("Content-Type", "")
     kept = bytearray()
@@ -63,17 +81,11 @@ def read_body(request: HttpRequest) -> Body:
         if not chunk:
             break
         size += len(chunk)
-        if size <= BODY_LIMIT:
+        if size <= limit:
             kept += chunk
-    if size > BODY_LIMIT:
-        return Body(content_type=content_type, too_large=True)
-    raw = bytes(kept)
-    if not raw or not _is_json(content_type):
-        return Body(raw, content_type=content_type)
-    try:
-        return Body(raw, parse_json(raw), content_type)
-    except Malformed as exc:
-        return Body(raw, content_type=content_type, problem=str(exc))
+    if size > limit:
+        return Body(content_type=content_type, limit=limit, too_large=True)
+    return Body(bytes(kept), content_type, limit)
 
 
 def parse_json(raw: bytes) -> Any:

@@ -19,7 +19,7 @@ from rest_framework.views import APIView
 from cerply.errors import BadRequest, Forbidden, Invalid, MethodNotAllowed, Unauthorized
 from cerply.identifiers import parse_uuid
 from cerply.pagination import Page
-from cerply.parsers import Body, read_body
+from cerply.parsers import BODY_LIMIT, Body, read_body
 from cerply.permissions import ANONYMOUS, Caller
 from cerply.requests import WRITES
 
@@ -30,6 +30,7 @@ class ApiView(APIView):
     http_method_names = ["get", "head", "post", "put", "patch", "delete"]
     public: ClassVar[bool] = False
     rate_class: ClassVar[str] = "api"
+    body_limit: ClassVar[int] = BODY_LIMIT
     caller: Caller = ANONYMOUS
     body: Body = Body()
 
@@ -42,9 +43,11 @@ class ApiView(APIView):
             handler = self.method_handler()
             self.kwargs = self.parsed_ids(kwargs)
             if request.method in WRITES:
-                self.body = read_body(request)
-            self.caller = self.authenticated()
-            self.check_rate()
+                self.body = read_body(request, self.body_limit)
+            try:
+                self.caller = self.authenticated()
+            finally:  # also what ends here is counted, or guessing tokens would cost nothing
+                self.check_rate()
             self.body.refuse_unless_acceptable()
             self.check_feature()
             self.permit()
