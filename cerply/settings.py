@@ -52,11 +52,14 @@ PERSIST_AUDIT_EVENTS = env.flag("PERSIST_AUDIT_EVENTS", default=True)
 RETAIN_AUDIT_DAYS = env.number("RETAIN_AUDIT_DAYS", 180, least=1)
 KPIS_REQUIRE_AUTH = env.flag("KPIS_REQUIRE_AUTH")
 
-# Requests a client may make, in the notation of the `limits` library, by class of route.
+# Requests that may be made in each process, in the notation of the `limits` library, by class.
 RATE_LIMITS = {
     "api": env.rate("RATE_LIMIT_API", "1000/second"),
     "anonymous": env.rate("RATE_LIMIT_ANONYMOUS", "1000/second" if RELAXED else "20/second"),
     "sign_in": env.rate("RATE_LIMIT_SIGN_IN", "1000/minute" if RELAXED else "10/minute"),
+    # By the e-mail address that is tried, from wherever: more than one client may, so that none locks its bearer out.
+    "sign_in_email": env.rate("RATE_LIMIT_SIGN_IN_EMAIL", "1000/minute" if RELAXED else "30/minute"),
+    "password_link_email": env.rate("RATE_LIMIT_PASSWORD_LINK_EMAIL", "1000/minute" if RELAXED else "5/hour"),
     "verification": env.rate("RATE_LIMIT_VERIFICATION", "1000/second" if RELAXED else "60/minute"),
 }
 # How many proxies in front of us append to X-Forwarded-For; 0: the peer's address is the client's.

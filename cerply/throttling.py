@@ -1,11 +1,13 @@
-"""Rate limits per caller or address and class of route, counted in this process."""
+"""Rate limits per caller, client address or e-mail address and class of request, counted in this process."""
 
 import time
 from functools import cache
+from ipaddress import IPv4Address, IPv6Network, ip_address
 from math import ceil
 from typing import TYPE_CHECKING
 
 from django.conf import settings
+from django.http import HttpRequest
 from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
@@ -29,13 +31,33 @@ def _limit(text: str) -> RateLimitItem:
     return parse(text)
 
 
-def client_address(request: Request) -> str:
-    """The client's address, as far as the trusted proxies say."""
+def spend(rate_class: str, who: str) -> None:
+    """Counts one request of theirs. Raises `RateLimited` past the limit of the class."""
+    limit = _limit(settings.RATE_LIMITS[rate_class])
+    if not _limiter().hit(limit, rate_class, who):
+        window = _limiter().get_window_stats(limit, rate_class, who)
+        raise RateLimited(ceil(window.reset_time - time.time()))
+
+
+def spend_for_email(rate_class: str, email: str) -> None:
+    """Whoever asks, from wherever, and whether or not somebody bears the address."""
+    spend(rate_class, email.strip().lower())
+
+
+def client_address(request: HttpRequest) -> str:
+    """The client's address, as far as the trusted proxies say; of IPv6 the /64, for a client has all of that."""
+    text = str(request.META.get("REMOTE_ADDR") or "unknown")
     forwarded = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",")]
     proxies: int = settings.TRUSTED_PROXIES
     if proxies and len(forwarded) >= proxies and forwarded[-proxies]:
-        return forwarded[-proxies]
-    return str(request.META.get("REMOTE_ADDR") or "unknown")
+        text = forwarded[-proxies]
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return text
+    if isinstance(address, IPv4Address):
+        return str(address)
+    return str(address.ipv4_mapped or IPv6Network((int(address), 64), strict=False))
 
 
 class ClientThrottle(BaseThrottle):
@@ -44,11 +66,8 @@ class ClientThrottle(BaseThrottle):
     def allow_request(self, request: Request, view: "APIView") -> bool:
         caller: Caller = getattr(view, "caller", ANONYMOUS)
         rate_class = getattr(view, "rate_class", "api")
-        if rate_class == "api" and caller.is_anonymous:
-            rate_class = "anonymous"
-        limit = _limit(settings.RATE_LIMITS[rate_class])
-        who = str(caller.token_id or caller.key) if not caller.is_anonymous else client_address(request)
-        if not _limiter().hit(limit, rate_class, who):
-            window = _limiter().get_window_stats(limit, rate_class, who)
-            raise RateLimited(ceil(window.reset_time - time.time()))
+        if rate_class == "api" and not caller.is_anonymous:
+            spend(rate_class, str(caller.token_id or caller.key))
+        else:  # a credential buys no more guesses
+            spend("anonymous" if rate_class == "api" else rate_class, client_address(request._request))
         return True

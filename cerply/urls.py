@@ -5,9 +5,11 @@ from django.urls import include, path
 from django.views.generic import TemplateView
 
 from cerply.accounts.passwords import NewPasswordView
+from cerply.accounts.signing_in import staff_sign_in
 from certificates.urls import published
 
 urlpatterns = [
+    path("admin/login/", staff_sign_in),
     path("admin/", admin.site.urls),
     path(
         "password/changed",

@@ -4,17 +4,21 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from django.contrib import admin
 from django.contrib.auth import authenticate, login, logout
+from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from unfold.forms import AuthenticationForm
 
 from audit.models import EventType
 from audit.recording import Event, record
 from cerply.accounts.backends import AmbiguousPassword
 from cerply.accounts.models import User
-from cerply.errors import Invalid, Unauthorized
+from cerply.errors import Invalid, RateLimited, Unauthorized
 from cerply.permissions import ANONYMOUS
+from cerply.throttling import client_address, spend, spend_for_email
 
 WRONG = "E-mail address and password do not match."
 AMBIGUOUS = "Several people have this address and password. Say in which organization."
@@ -57,11 +61,35 @@ def audit_failure(sender: object, credentials: Mapping[str, Any], **kwargs: Any)
 class StaffSignInForm(AuthenticationForm):  # type: ignore[misc]
     """The admin's: staff alone, whoever else has the address and the password."""
 
+    # Set when she has tried too often.
+    limited: RateLimited | None = None
+
     def clean(self) -> dict[str, Any]:
         email, password = self.cleaned_data.get("username"), self.cleaned_data.get("password")
         if email is not None and password:
+            self.count_try(email)
             self.user_cache = authenticate(self.request, username=email, password=password, staff=True)
             if self.user_cache is None:
                 raise self.get_invalid_login_error()
             self.confirm_login_allowed(self.user_cache)
         return dict(self.cleaned_data)
+
+    def count_try(self, email: str) -> None:
+        """From the same purse as the API's sign-in."""
+        try:
+            spend("sign_in", client_address(self.request))
+            spend_for_email("sign_in_email", email)
+        except RateLimited as exc:
+            self.limited = exc
+            raise ValidationError(f"Too many tries. Wait {exc.headers['Retry-After']} seconds.") from exc
+
+
+def staff_sign_in(request: HttpRequest) -> HttpResponse:
+    """The admin's page; its form alone could not answer 429."""
+    response = admin.site.login(request)
+    form = response.context_data["form"] if isinstance(response, TemplateResponse) and response.context_data else None
+    if isinstance(form, StaffSignInForm) and form.limited:
+        response.status_code = form.limited.status
+        for name, value in form.limited.headers.items():
+            response[name] = value
+    return response

@@ -7,6 +7,7 @@ from rest_framework.response import Response
 
 from cerply.accounts import passwords, representation, serializers, signing_in
 from cerply.accounts.models import User
+from cerply.throttling import spend_for_email
 from ops.api import ApiView
 
 TAGS = ["sign-in"]
@@ -27,6 +28,7 @@ class LoginView(ApiView):
     )
     def post(self, request: Request) -> Response:
         values = self.valid(serializers.SignInInput)
+        spend_for_email("sign_in_email", values["email"])
         user = signing_in.sign_in(request._request, values["email"], values["password"], values.get("organization"))
         get_token(request._request)
         return Response(representation.me(user))
@@ -70,5 +72,7 @@ class PasswordLinkView(ApiView):
         responses={202: serializers.PasswordLinkRequested},
     )
     def post(self, request: Request) -> Response:
-        passwords.request_link(self.valid(serializers.PasswordLinkInput)["email"])
+        email = self.valid(serializers.PasswordLinkInput)["email"]
+        spend_for_email("password_link_email", email)
+        passwords.request_link(email)
         return Response({"ok": True}, status=202)
