@@ -31,6 +31,8 @@ class ApiView(APIView):
     public: ClassVar[bool] = False
     rate_class: ClassVar[str] = "api"
     body_limit: ClassVar[int] = BODY_LIMIT
+    # Media types that it takes beside JSON.
+    content_types: ClassVar[tuple[str, ...]] = ()
     caller: Caller = ANONYMOUS
     body: Body = Body()
 
@@ -48,7 +50,7 @@ class ApiView(APIView):
                 self.caller = self.authenticated()
             finally:  # also what ends here is counted, or guessing tokens would cost nothing
                 self.check_rate()
-            self.body.refuse_unless_acceptable()
+            self.body.refuse_unless_acceptable(self.content_types)
             self.check_feature()
             self.permit()
             response = self.perform(handler)

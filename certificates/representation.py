@@ -5,7 +5,11 @@ from datetime import datetime
 from typing import Any
 
 from cerply.clock import rfc3339
-from certificates.models import Certificate, Status
+from certificates import sharing
+from certificates.models import Certificate, ShareLink, Status
+from certificates.sentences import say
+from certificates.signed import SignedContent
+from certificates.verifying import Verdict
 
 # What a stranger may know; the words of the revocation are for the record alone.
 REASONS = {
@@ -62,4 +66,54 @@ def verified(row: Certificate, moment: datetime) -> dict[str, Any]:
         "trackTitle": subject["achievement"]["name"],
         "organizationName": signed["issuer"]["name"],
         "source": signed["evidence"][0]["genre"],
+    }
+
+
+def one_certificate(row: Certificate, moment: datetime) -> dict[str, Any]:
+    return held_certificate(row, moment) | {
+        "nameVisible": row.name_visible,
+        "pageUrl": row.printed_url,
+        "addToLinkedInUrl": sharing.linkedin_url(row),
+    }
+
+
+def share_link(row: ShareLink) -> dict[str, Any]:
+    return {
+        "id": str(row.id),
+        "createdAt": rfc3339(row.created_at),
+        "withdrawnAt": rfc3339(row.withdrawn_at) if row.withdrawn_at else None,
+    }
+
+
+def verdict(found: Verdict) -> dict[str, Any]:
+    signed = found.signed
+    return {
+        "genuine": found.is_genuine,
+        "credentialGenuine": found.has_genuine_credential,
+        "status": found.status,
+        "message": say(found.sentences[1]),
+        "checks": [
+            {"check": check.what, "passed": check.passed, "message": say(check.sentence, **check.arguments)}
+            for check in found.checks
+        ],
+        "signed": _signed(signed) if signed else None,
+        "identityChecked": found.is_identity_checked,
+        "pageUrl": found.page_url,
+    }
+
+
+def _signed(content: SignedContent) -> dict[str, Any]:
+    return {
+        "id": content.urn,
+        "learnerName": content.learner_name,
+        "trackTitle": content.title,
+        "description": content.description,
+        "criteria": content.criteria,
+        "trackVersion": content.version,
+        "organizationName": content.organization_name,
+        "issuer": content.issuer,
+        "source": content.source,
+        "issuedAt": rfc3339(content.issued_at),
+        "expiresAt": rfc3339(content.valid_until) if content.valid_until else None,
+        "verificationMethod": content.verification_method,
     }

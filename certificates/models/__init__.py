@@ -1,6 +1,7 @@
 from certificates.models.certificates import Certificate, CertificateQuerySet, Source, Status
 from certificates.models.credentials import SLOTS, Credential, StatusList, StatusSlot
 from certificates.models.issuers import Issuer, SigningKey
+from certificates.models.sharing import ShareLink
 
 __all__ = [
     "SLOTS",
@@ -8,6 +9,7 @@ __all__ = [
     "CertificateQuerySet",
     "Credential",
     "Issuer",
+    "ShareLink",
     "SigningKey",
     "Source",
     "Status",

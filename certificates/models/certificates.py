@@ -74,7 +74,10 @@ class CertificateQuerySet(TenantQuerySet["Certificate"]):
 
 
 class Certificate(models.Model):
-    """What a learner was certified for. What it says was frozen when it was issued; only its end is written later."""
+    """What a learner was certified for. What it says was frozen when it was issued.
+
+    Only its end is written later, and who sees the name.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="certificates")
@@ -95,6 +98,9 @@ class Certificate(models.Model):
     revoked_at = models.DateTimeField(null=True, blank=True)
     revocation_reason = models.CharField(max_length=500, blank=True)
     replaced_at = models.DateTimeField(null=True, blank=True)
+    name_visible = models.BooleanField(
+        default=True, db_default=True, help_text="Whether who scans its code sees the learner's name; she decides."
+    )
     pdf = models.CharField(max_length=255, blank=True, help_text="The name under which the storage keeps it.")
     pdf_sha256 = models.CharField(max_length=64, blank=True)
 
