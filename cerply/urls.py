@@ -6,7 +6,7 @@ from django.views.generic import TemplateView
 
 from cerply.accounts.passwords import NewPasswordView
 from cerply.accounts.signing_in import staff_sign_in
-from certificates.urls import published
+from certificates.urls import for_people, published
 
 urlpatterns = [
     path("admin/login/", staff_sign_in),
@@ -18,6 +18,7 @@ urlpatterns = [
     ),
     path("password/<uidb64>/<token>", NewPasswordView.as_view(), name="password"),
     path("", include(published)),
+    path("", include(for_people)),
     path("api/", include("cerply.accounts.urls")),
     path("api/", include("cerply.tracks.urls")),
     path("api/", include("gamification.urls")),

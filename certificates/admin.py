@@ -1,7 +1,8 @@
-"""Certificates and signing keys, for staff."""
+"""Certificates, issuers and signing keys, for staff."""
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -9,12 +10,13 @@ from django.shortcuts import get_object_or_404
 from django.utils.html import format_html
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, DropdownFilter, RangeDateFilter
 from unfold.decorators import action
+from unfold.widgets import UnfoldAdminTextareaWidget
 
 from cerply import clock
 from cerply.console import NothingForm, Question, ReadOnlyAdmin, actor_of, ask, change_url
 from cerply.identifiers import parse_uuid
-from certificates import keys
-from certificates.models import Certificate, CertificateQuerySet, SigningKey, Status
+from certificates import identity, keys
+from certificates.models import Certificate, CertificateQuerySet, Credential, Issuer, SigningKey, Status
 from certificates.representation import REASONS
 from certificates.revoking import revoke
 
@@ -56,10 +58,12 @@ class CertificateAdmin(ReadOnlyAdmin):
         "revocation_reason",
         "key",
         "signature",
+        "name_visible",
+        "page",
         "verification",
         "download",
     ]
-    readonly_fields = ["status", "verification", "download"]
+    readonly_fields = ["status", "page", "verification", "download"]
     actions_detail = ["revoke_certificate"]
 
     def get_search_results(
@@ -78,9 +82,13 @@ class CertificateAdmin(ReadOnlyAdmin):
     def status(self, certificate: Certificate) -> str:
         return str(certificate.status_at(clock.now()).label)
 
+    @admin.display(description="page for strangers")
+    def page(self, certificate: Certificate) -> str:
+        return format_html('<a href="{}">what strangers see</a>', certificate.printed_url)
+
     @admin.display(description="verification")
     def verification(self, certificate: Certificate) -> str:
-        return format_html('<a href="{}">what strangers see</a>', certificate.verification_url)
+        return format_html('<a href="{}">what programs read</a>', certificate.verification_url)
 
     @admin.display(description="PDF")
     def download(self, certificate: Certificate) -> str:
@@ -122,12 +130,14 @@ class SigningKeyAdmin(ReadOnlyAdmin):
     list_select_related = ["organization"]
     list_filter = [("organization", AutocompleteSelectFilter)]
     search_fields = ["organization__name"]
-    fields = ["id", "organization", "state", "public", "created_at", "retired_at"]
+    fields = ["id", "organization", "state", "public", "created_at", "retired_at", "compromised_at"]
     readonly_fields = ["state", "public"]
-    actions_detail = ["rotate_key"]
+    actions_detail = ["rotate_key", "compromise_key"]
 
     @admin.display(description="state")
     def state(self, key: SigningKey) -> str:
+        if key.compromised_at:
+            return "compromised, nothing that it signed counts"
         return "signs" if key.retired_at is None else "retired, still verifies"
 
     @admin.display(description="public key (hex)")
@@ -155,3 +165,105 @@ class SigningKeyAdmin(ReadOnlyAdmin):
             return f"{key.organization} signs with key {new.id} from now on."
 
         return ask(request, self, question, do, change_url(key))
+
+    @action(description="Compromised", url_path="compromise")
+    def compromise_key(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        key = get_object_or_404(SigningKey.objects.select_related("organization"), pk=object_id)
+        if key.compromised_at:
+            messages.info(request, f"It counts as compromised since {key.compromised_at:%Y-%m-%d %H:%M} UTC.")
+            return HttpResponseRedirect(change_url(key))
+        signed = Credential.objects.filter(key=key).exclude(document="").count()
+        erased = Credential.objects.filter(key=key, document="").count()
+        question = Question(
+            title=f"Does somebody else have this key of {key.organization}?",
+            button="It is compromised",
+            says=[
+                "From now on nothing that this key signed verifies anywhere, whenever it was signed. This is for good.",
+                "Genuine certificates are signed again with a new key, one after the other; their pages and codes stay "
+                "the same. Copies that holders have must be downloaded again.",
+            ],
+            table=[
+                ["Will be signed again", f"{signed} credentials"],
+                ["Erased, cannot be signed again, and count no more", f"{erased} credentials"],
+            ],
+        )
+
+        def do(values: dict[str, Any]) -> str:
+            keys.compromise(key.id, actor=actor_of(request.user), reason=values["reason"])
+            return f"The key is compromised. {signed} credentials are being signed again."
+
+        return ask(request, self, question, do, change_url(key))
+
+
+class HowForm(forms.Form):
+    how = forms.CharField(
+        max_length=500,
+        widget=UnfoldAdminTextareaWidget,
+        help_text="What was compared with what: a register, a document, a call to a number known from elsewhere.",
+    )
+
+
+@admin.register(Issuer)
+class IssuerAdmin(ReadOnlyAdmin):
+    list_display = ["organization", "did", "identity", "identity_checked_at"]
+    list_select_related = ["organization"]
+    list_filter = [("identity_checked_at", RangeDateFilter)]
+    search_fields = ["organization__name", "id"]
+    fields = [
+        "id",
+        "organization",
+        "did",
+        "created_at",
+        "identity",
+        "identity_name",
+        "identity_checked_at",
+        "identity_checked_by",
+        "identity_check",
+    ]
+    readonly_fields = ["did", "identity"]
+    actions_detail = ["check_identity", "withdraw_check"]
+
+    @admin.display(description="identity")
+    def identity(self, issuer: Issuer) -> str:
+        if not issuer.is_identity_checked:
+            return "not checked"
+        if issuer.is_checked_as(issuer.organization.name):
+            return "checked"
+        return f"checked as {issuer.identity_name} alone, not under the name that it has now"
+
+    @action(description="Mark identity as checked", url_path="check-identity")
+    def check_identity(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        issuer = get_object_or_404(Issuer.objects.select_related("organization"), pk=object_id)
+        question = Question(
+            title=f"Is the issuer really {issuer.organization}?",
+            button="Its identity is checked",
+            says=[
+                f"Whoever looks at a certificate of {issuer.organization} will read that we have checked it.",
+                "It holds for this name. Under another one the issuer counts as not checked.",
+            ],
+            form=HowForm,
+        )
+
+        def do(values: dict[str, Any]) -> str:
+            identity.check_identity(issuer.id, values["how"], actor=actor_of(request.user))
+            return f"The identity of {issuer.organization} is checked."
+
+        return ask(request, self, question, do, change_url(issuer))
+
+    @action(description="Withdraw identity check", url_path="withdraw-check")
+    def withdraw_check(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        issuer = get_object_or_404(Issuer.objects.select_related("organization"), pk=object_id)
+        if not issuer.is_identity_checked:
+            messages.info(request, "Its identity is not checked.")
+            return HttpResponseRedirect(change_url(issuer))
+        question = Question(
+            title=f"Withdraw that the identity of {issuer.organization} is checked?",
+            button="Withdraw",
+            says=["Whoever looks at its certificates, also those that are issued, will read that it is not checked."],
+        )
+
+        def do(values: dict[str, Any]) -> str:
+            identity.withdraw_check(issuer.id, values["reason"], actor=actor_of(request.user))
+            return f"The identity of {issuer.organization} counts as not checked."
+
+        return ask(request, self, question, do, change_url(issuer))

@@ -16,6 +16,8 @@ class SignedContent:
     title: str
     description: str
     criteria: str
+    language: str | None
+    """Of what describes the achievement."""
     version: str | None
     organization_name: str
     issuer: str
@@ -35,6 +37,7 @@ class SignedContent:
             title=achievement["name"],
             description=achievement["description"],
             criteria=achievement["criteria"]["narrative"],
+            language=achievement.get("inLanguage"),
             version=achievement.get("version"),
             organization_name=document["issuer"]["name"],
             issuer=document["issuer"]["id"],

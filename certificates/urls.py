@@ -1,7 +1,9 @@
 """Certificates, below ``/api``; and the documents that verifiers fetch, whose addresses credentials bear."""
 
+from django.urls import path
+
 from cerply.routing import route
-from certificates import holding, publishing, uploading, views
+from certificates import holding, pages, publishing, uploading, views
 
 urlpatterns = [
     route("learners/<id:learner_id>/certificates", views.LearnerCertificatesView, "learner-certificates"),
@@ -22,4 +24,9 @@ published = [
     route("issuers/<id:issuer_id>/jwks.json", publishing.KeySetView, "issuer-keys"),
     route("status/<id:status_list_id>", publishing.StatusListView, "status-list"),
     route("achievements/<id:achievement_id>", publishing.AchievementView, "achievement"),
+]
+
+for_people = [
+    path("verify", pages.FilePage.as_view(), name="verify-file"),
+    path("verify/<id:certificate_id>", pages.CertificatePage.as_view(), name="verify"),
 ]

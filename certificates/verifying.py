@@ -17,7 +17,7 @@ from django.conf import settings
 from cerply import clock
 from cerply.identifiers import parse_uuid
 from cerply.parsers import Malformed, parse_json
-from certificates import confinement, shape, signing, status_lists
+from certificates import confinement, issuers, openbadges, shape, signing, status_lists
 from certificates.models import Certificate, Credential, SigningKey, Status
 from certificates.signed import SignedContent
 
@@ -194,6 +194,27 @@ def standing(credential: Credential) -> Status:
 def signed_content(credential: Credential) -> SignedContent | None:
     """What the original says; None once it is erased."""
     return SignedContent.of(parse_json(credential.document.encode())) if credential.document else None
+
+
+def content_of_rows(certificate: Certificate) -> SignedContent:
+    """What the erased original said, as far as rows still know it: without the name."""
+    achievement = openbadges.achievement_of_track(certificate.track_version)
+    issuer = certificate.credential.issuer
+    return SignedContent(
+        urn=certificate.credential.urn,
+        learner_name=None,
+        title=achievement["name"],
+        description=achievement["description"],
+        criteria=achievement["criteria"]["narrative"],
+        language=achievement["inLanguage"],
+        version=achievement["version"],
+        organization_name=certificate.organization_name,
+        issuer=issuer.did,
+        source=certificate.source,
+        issued_at=certificate.issued_at,
+        valid_until=certificate.expires_at,
+        verification_method=issuers.method_id(issuer, certificate.credential.key),
+    )
 
 
 def _readable(content: bytes, checks: list[Check]) -> dict[str, Any] | None:
