@@ -63,7 +63,7 @@ class CertificateAdmin(ReadOnlyAdmin):
         "verification",
         "download",
     ]
-    readonly_fields = ["status", "page", "verification", "download"]
+    readonly_fields = ["status", "key", "page", "verification", "download"]
     actions_detail = ["revoke_certificate"]
 
     def get_search_results(
@@ -81,6 +81,10 @@ class CertificateAdmin(ReadOnlyAdmin):
     @admin.display(description="status")
     def status(self, certificate: Certificate) -> str:
         return str(certificate.status_at(clock.now()).label)
+
+    @admin.display(description="key")
+    def key(self, certificate: Certificate) -> str:
+        return str(certificate.credential.key_id)
 
     @admin.display(description="page for strangers")
     def page(self, certificate: Certificate) -> str:

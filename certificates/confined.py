@@ -20,12 +20,18 @@ LARGEST_ATTACHMENT = 64 * 1024
 
 
 def digest_task() -> Callable[[bytes], dict[str, Any]]:
-    """The digest that the document's proof would have to sign."""
+    """The digest that the document's proof would have to sign, in hex; empty where there is none."""
+    from pyld.jsonld import JsonLdError
+
     from certificates import proofs
 
     def digest(content: bytes) -> dict[str, Any]:
         document = json.loads(content)
-        return {"digest": proofs.digest(document, document["proof"]).hex()}
+        try:
+            return {"digest": proofs.digest(document, document["proof"]).hex()}
+        except (JsonLdError, ValueError, LookupError, TypeError):
+            # What is no JSON-LD has none.
+            return {"digest": ""}
 
     return digest
 
@@ -41,7 +47,16 @@ def attachment_task() -> Callable[[bytes], dict[str, Any]]:
             if reader.is_encrypted:
                 return {"problem": "encrypted"}
             attached = [content for name in reader.attachments for content in reader.attachments[name]]
-        except (PyPdfError, OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError):
+        except (
+            PyPdfError,
+            OSError,
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+            ArithmeticError,
+            RecursionError,
+        ):
             # Whatever the library stumbles over, the file is not one of ours.
             return {"problem": "unreadable"}
         if len(attached) != 1:
