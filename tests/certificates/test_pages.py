@@ -3,6 +3,7 @@
 import json
 import re
 import string
+from contextlib import closing
 from datetime import timedelta
 from html.parser import HTMLParser
 from typing import Any
@@ -132,7 +133,8 @@ def test_it_is_for_this_visitor_alone_and_loads_nothing_from_others(certificate:
 
 def test_what_it_loads_is_there() -> None:
     for name in ("page.css", "drop.js"):
-        assert Client().get(f"/static/certificates/{name}").status_code == 200
+        with closing(Client().get(f"/static/certificates/{name}")) as answer:
+            assert answer.status_code == 200
 
 
 def test_a_revoked_one(certificate: Certificate) -> None:

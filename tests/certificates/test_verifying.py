@@ -346,9 +346,10 @@ def test_broken_files(api: Api, content: bytes) -> None:
 
 def test_names_that_name_themselves(api: Api, certificate: Certificate) -> None:
     writer = PdfWriter(clone_from=BytesIO(pdf_of(certificate.id)[0]))
-    names = writer._add_object(DictionaryObject())
-    names.get_object()[NameObject("/Kids")] = ArrayObject([names] * 50)
-    writer.root_object[NameObject("/Names")] = DictionaryObject({NameObject("/EmbeddedFiles"): names})
+    names = DictionaryObject()
+    reference = writer._add_object(names)
+    names[NameObject("/Kids")] = ArrayObject([reference] * 50)
+    writer.root_object[NameObject("/Names")] = DictionaryObject({NameObject("/EmbeddedFiles"): reference})
     output = BytesIO()
     writer.write(output)
     assert attached(api.post(PATH, output.getvalue(), **PDF))
