@@ -131,7 +131,7 @@ def test_it_is_for_this_visitor_alone_and_loads_nothing_from_others(certificate:
         assert Client().head(path).content == b""
 
 
-def test_what_it_loads_is_there() -> None:
+def test_what_it_loads_is_there(db: None) -> None:
     for name in ("page.css", "drop.js"):
         with closing(Client().get(f"/static/certificates/{name}")) as answer:
             assert answer.status_code == 200
