@@ -66,6 +66,13 @@ class EventType(models.TextChoices):
     SIGNING_KEY_CREATED = "signing_key_created", "Signing key created"
     SIGNING_KEY_ROTATED = "signing_key_rotated", "Signing key rotated"
     SIGNING_KEY_COMPROMISED = "signing_key_compromised", "Signing key compromised"
+    IDENTITY_CHECKED = "identity_checked", "Identity of an issuer checked"
+    IDENTITY_CHECK_WITHDRAWN = "identity_check_withdrawn", "Identity check of an issuer withdrawn"
+    CREDENTIAL_DOWNLOADED = "credential_downloaded", "Credential downloaded"
+    SHARE_LINK_CREATED = "share_link_created", "Share link created"
+    SHARE_LINK_USED = "share_link_used", "Share link used"
+    SHARE_LINK_WITHDRAWN = "share_link_withdrawn", "Share link withdrawn"
+    NAME_VISIBILITY_CHANGED = "name_visibility_changed", "Visibility of a name changed"
     CREDENTIAL_SIGNED_AGAIN = "credential_signed_again", "Credential signed again"
     AUDIT_PURGED = "audit_purged", "Audit purged"
 

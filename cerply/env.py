@@ -183,4 +183,6 @@ class Env:
         value = self.text(name, default)
         if not HOST.fullmatch(value):
             refuse(f"{name} must be a host name, like credentials.example.")
-        return value
+        if ":" in value and not self.is_relaxed:
+            refuse(f"{name} must have no port outside of development and test: verifiers look for it at 443.")
+        return value.lower()

@@ -1,6 +1,7 @@
 """The request body: read whole, within its limit, and parsed strictly."""
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -41,6 +42,10 @@ class Body:
         return not self.raw and not self.too_large
 
     @property
+    def media_type(self) -> str:
+        return self.content_type.partition(";")[0].strip().lower()
+
+    @property
     def value(self) -> Any:
         """The JSON value; None where there is none, and then ``problem`` may say why."""
         return self._outcome[0]
@@ -49,14 +54,15 @@ class Body:
     def problem(self) -> str | None:
         return self._outcome[1]
 
-    def refuse_unless_acceptable(self) -> None:
-        """413, then 415."""
+    def refuse_unless_acceptable(self, also: Collection[str] = ()) -> None:
+        """413, then 415; ``also`` are media types that the route takes beside JSON."""
         if self.too_large:
             raise PayloadTooLarge(f"The body is larger than {self.limit // MIB} MiB.")
         if self.raw and self.content_encoding.lower() not in {"", "identity"}:
             raise UnsupportedMediaType("Send the body as it is, without a Content-Encoding.")
-        if self.raw and not _is_json(self.content_type):
-            raise UnsupportedMediaType()
+        if self.raw and not _is_json(self.content_type) and self.media_type not in also:
+            kinds = ", ".join(["application/json in UTF-8", *also])
+            raise UnsupportedMediaType(f"Send the body as {kinds}." if also else None)
 
     def parsed(self) -> Any:
         """The JSON value; 400 when it is malformed."""

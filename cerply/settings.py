@@ -26,6 +26,8 @@ PUBLIC_URL = env.url("PUBLIC_URL", f"http://127.0.0.1:{PORT}")
 PUBLIC_HOST = urlsplit(PUBLIC_URL).hostname or ""
 HTTPS = PUBLIC_URL.startswith("https://")
 ISSUER_HOST = env.host("ISSUER_HOST", urlsplit(PUBLIC_URL).netloc)
+# Development may move from port to port without having named a host.
+ISSUER_HOST_IS_FINAL = not RELAXED or bool(env.text("ISSUER_HOST"))
 # Where the issuers' documents are. Only development does without TLS.
 ISSUER_URL = f"{'https' if HTTPS else 'http'}://{ISSUER_HOST}"
 VERSION = "0.1.0"
@@ -86,8 +88,8 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "cerply",  # before django-q, whose worker it starts with a question of its own
     "django_q",
-    "cerply",
     "cerply.accounts",
     "cerply.tracks",
     "gamification",

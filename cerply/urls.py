@@ -8,6 +8,7 @@ from django.views.generic import RedirectView, TemplateView
 from cerply.accounts.admin.passwords import change_own
 from cerply.accounts.passwords import NewPasswordView
 from cerply.accounts.signing_in import staff_sign_in
+from certificates.urls import for_people
 from certificates.urls import published as published_certificates
 from gamification.urls import published as published_badges
 
@@ -26,6 +27,7 @@ urlpatterns = [
     path("password/<uidb64>/<token>", NewPasswordView.as_view(), name="password"),
     path("", include(published_certificates)),
     path("", include(published_badges)),
+    path("", include(for_people)),
     path("api/", include("cerply.accounts.urls")),
     path("api/", include("cerply.tracks.urls")),
     path("api/", include("gamification.urls")),

@@ -34,6 +34,8 @@ class ApiView(APIView):
     body_limit: ClassVar[int] = BODY_LIMIT
     # Methods that expect nothing in the body.
     bodiless: ClassVar[frozenset[str]] = frozenset({"DELETE"})
+    # Media types that it takes beside JSON.
+    content_types: ClassVar[tuple[str, ...]] = ()
     caller: Caller = ANONYMOUS
     body: Body = Body()
 
@@ -51,7 +53,7 @@ class ApiView(APIView):
                 self.caller = self.authenticated()
             finally:  # also what ends here is counted, or guessing tokens would cost nothing
                 self.check_rate()
-            self.body.refuse_unless_acceptable()
+            self.body.refuse_unless_acceptable(self.content_types)
             self.check_feature()
             self.check_csrf()
             self.permit()

@@ -1,4 +1,4 @@
-"""Keeping count of the downloads of certificates."""
+"""Keeping count of the downloads of certificates, and a record of those of credentials."""
 
 from django.db import transaction
 
@@ -15,4 +15,12 @@ def count_download(certificate: Certificate, *, actor: Actor) -> None:
     event = Event(
         EventType.CERTIFICATE_DOWNLOADED, certificate.organization_id, "certificate", certificate.id, metadata
     )
+    record(event, actor=actor)
+
+
+@transaction.atomic
+def record_credential_download(certificate: Certificate, *, actor: Actor) -> None:
+    """To be called each time that the credential is given away; it is no download of the KPI."""
+    metadata = {"learnerId": str(certificate.learner_id)}
+    event = Event(EventType.CREDENTIAL_DOWNLOADED, certificate.organization_id, "certificate", certificate.id, metadata)
     record(event, actor=actor)

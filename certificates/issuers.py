@@ -19,6 +19,22 @@ def issuer_of(organization: Organization) -> Issuer:
     return issuer
 
 
+def host_problem() -> str | None:
+    """One line, if ``ISSUER_HOST`` was changed after it was first used."""
+    other = Issuer.objects.exclude(host=settings.ISSUER_HOST).values_list("host", flat=True).first()
+    if other is None or not settings.ISSUER_HOST_IS_FINAL:
+        return None
+    return (
+        f"ISSUER_HOST is {settings.ISSUER_HOST}, but certificates were issued under {other}, where verifiers look for "
+        f"their keys. Set ISSUER_HOST={other}."
+    )
+
+
+def did_document_url(issuer: Issuer) -> str:
+    """Where ``did:web`` looks for it."""
+    return f"{settings.ISSUER_URL}/issuers/{issuer.id}/did.json"
+
+
 def method_id(issuer: Issuer, key: SigningKey) -> str:
     """The DID URL of a key: what proofs name as ``verificationMethod``."""
     return f"{issuer.did}#{key.id}"

@@ -116,7 +116,9 @@ def _save(certificate: Certificate, content: bytes) -> None:
 
 def issued_as(content: bytes) -> CertificateRendering | None:
     """The rendering that a file is, to the last byte, or none: then it is not a PDF as we issued it."""
-    renderings = CertificateRendering.objects.select_related("certificate")
+    renderings = CertificateRendering.objects.select_related(
+        "certificate__credential__key", "certificate__credential__issuer"
+    )
     return renderings.filter(sha256=hashlib.sha256(content).hexdigest()).first()
 
 

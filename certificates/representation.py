@@ -1,11 +1,14 @@
 """Certificates as the API writes them."""
 
-import json
 from datetime import datetime
 from typing import Any
 
 from cerply.clock import rfc3339
-from certificates.models import Certificate, RevocationCode, Status, Suspension
+from certificates import sharing, verifying
+from certificates.models import Certificate, RevocationCode, ShareLink, Status, Suspension
+from certificates.sentences import say
+from certificates.signed import SignedContent
+from certificates.verifying import Verdict
 
 # What a stranger may know; the words of whoever revoked it are for the record alone.
 SENTENCES = {
@@ -89,20 +92,69 @@ def _or_null(moment: datetime | None) -> str | None:
 
 
 def verified(row: Certificate, moment: datetime) -> dict[str, Any]:
-    """How it stands, and what was signed: nothing that only the database says."""
+    """How it stands, and what was signed: nothing that only the database says, unless the original is erased."""
     status = row.status_at(moment)
     reason = reason_of(row, status)
-    signed = json.loads(row.credential.document)
-    subject = signed["credentialSubject"]
+    signed = verifying.signed_content(row.credential) or verifying.content_of_rows(row)
     return {
         "valid": status is Status.VALID,
         "revoked": status is Status.REVOKED,
         **({"reason": reason} if reason else {}),
         "status": status,
-        "issuedAt": signed["validFrom"],
-        "expiresAt": signed.get("validUntil"),
-        "learnerName": subject["name"],
-        "trackTitle": subject["achievement"]["name"],
-        "organizationName": signed["issuer"]["name"],
-        "source": signed["evidence"][0]["genre"],
+        "issuedAt": rfc3339(signed.issued_at),
+        "expiresAt": _or_null(signed.valid_until),
+        "learnerName": signed.learner_name,
+        "trackTitle": signed.title,
+        "organizationName": signed.organization_name,
+        "source": signed.source,
+    }
+
+
+def one_certificate(row: Certificate, moment: datetime) -> dict[str, Any]:
+    return held_certificate(row, moment) | {
+        "nameVisible": row.name_visible,
+        "pageUrl": row.printed_url,
+        "addToLinkedInUrl": sharing.linkedin_url(row),
+    }
+
+
+def share_link(row: ShareLink) -> dict[str, Any]:
+    return {
+        "id": str(row.id),
+        "createdAt": rfc3339(row.created_at),
+        "withdrawnAt": rfc3339(row.withdrawn_at) if row.withdrawn_at else None,
+    }
+
+
+def verdict(found: Verdict) -> dict[str, Any]:
+    signed = found.signed
+    return {
+        "genuine": found.is_genuine,
+        "credentialGenuine": found.has_genuine_credential,
+        "status": found.status,
+        "message": say(found.sentences[1]),
+        "checks": [
+            {"check": check.what, "passed": check.passed, "message": say(check.sentence, **check.arguments)}
+            for check in found.checks
+        ],
+        "signed": _signed(signed) if signed else None,
+        "identityChecked": found.is_identity_checked,
+        "pageUrl": found.page_url,
+    }
+
+
+def _signed(content: SignedContent) -> dict[str, Any]:
+    return {
+        "id": content.urn,
+        "learnerName": content.learner_name,
+        "trackTitle": content.title,
+        "description": content.description,
+        "criteria": content.criteria,
+        "trackVersion": content.version,
+        "organizationName": content.organization_name,
+        "issuer": content.issuer,
+        "source": content.source,
+        "issuedAt": rfc3339(content.issued_at),
+        "expiresAt": rfc3339(content.valid_until) if content.valid_until else None,
+        "verificationMethod": content.verification_method,
     }

@@ -4,8 +4,16 @@ from typing import Any
 
 from rest_framework import serializers
 
-from cerply.fields import MomentField, StrictChoiceField, StrictSerializer, StrictUUIDField, TextField
+from cerply.fields import (
+    MomentField,
+    StrictBooleanField,
+    StrictChoiceField,
+    StrictSerializer,
+    StrictUUIDField,
+    TextField,
+)
 from certificates.models import RevocationCode, Source, Status
+from certificates.verifying import What
 
 
 class RevocationInput(StrictSerializer):
@@ -110,7 +118,78 @@ class Verified(serializers.Serializer[Any]):
     status = serializers.ChoiceField(Status.choices)
     issuedAt = MomentField()
     expiresAt = MomentField(allow_null=True)
-    learnerName = serializers.CharField()
+    learnerName = serializers.CharField(allow_null=True, help_text="Null once it was erased.")
     trackTitle = serializers.CharField()
     organizationName = serializers.CharField()
     source = serializers.ChoiceField(Source.choices)  # type: ignore[assignment]
+
+
+class NameVisibility(StrictSerializer):
+    nameVisible = StrictBooleanField(help_text="Whether who scans the certificate's code sees the learner's name.")
+
+
+class OneCertificate(HeldCertificate):
+    nameVisible = serializers.BooleanField(
+        help_text="Whether who scans its code sees the name while it is valid. The holder changes it."
+    )
+    pageUrl = serializers.CharField(help_text="Its page for strangers: what its code leads to.")
+    addToLinkedInUrl = serializers.CharField(help_text="Where the holder can add it to her profile there.")
+
+
+class ShareLink(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    createdAt = MomentField()
+    withdrawnAt = MomentField(allow_null=True)
+
+
+class NewShareLink(ShareLink):
+    url = serializers.CharField(help_text="To give away: the page with the name and the credential. Shown only once.")
+
+
+class ShareLinkPage(serializers.Serializer[Any]):
+    shareLinks = ShareLink(many=True)
+    total = serializers.IntegerField()
+    limit = serializers.IntegerField()
+    offset = serializers.IntegerField()
+
+
+class Check(serializers.Serializer[Any]):
+    check = serializers.ChoiceField([what.value for what in What])
+    passed = serializers.BooleanField()
+    message = serializers.CharField()
+
+
+class SignedContent(serializers.Serializer[Any]):
+    """What the original says. Nothing that was sent is repeated, unless it was proved to be the same."""
+
+    id = serializers.CharField(help_text="Of the credential: `urn:uuid:` and the certificate's id.")
+    learnerName = serializers.CharField(allow_null=True, help_text="Null once it is erased.")
+    trackTitle = serializers.CharField()
+    description = serializers.CharField()
+    criteria = serializers.CharField()
+    trackVersion = serializers.CharField(allow_null=True)
+    organizationName = serializers.CharField()
+    issuer = serializers.CharField(help_text="The organization's DID.")
+    source = serializers.CharField()  # type: ignore[assignment]
+    issuedAt = MomentField()
+    expiresAt = MomentField(allow_null=True)
+    verificationMethod = serializers.CharField(help_text="The key that signed it.")
+
+
+class FileVerdict(serializers.Serializer[Any]):
+    """What is true of what was sent."""
+
+    genuine = serializers.BooleanField(
+        help_text="What was sent is what was issued, as it was issued. `status` says whether it still holds."
+    )
+    credentialGenuine = serializers.BooleanField(
+        help_text="The credential is. Of a PDF that is not as issued, trust only what is `signed`."
+    )
+    status = serializers.ChoiceField(Status.choices, allow_null=True, help_text="Null where nothing is told about it.")
+    message = serializers.CharField()
+    checks = Check(many=True)
+    signed = SignedContent(allow_null=True)
+    identityChecked = serializers.BooleanField(
+        allow_null=True, help_text="Whether we have checked that the issuer is the organization that it says."
+    )
+    pageUrl = serializers.CharField(allow_null=True, help_text="The certificate's page.")

@@ -42,14 +42,14 @@ def _base64url(value: bytes) -> bytes:
     return urlsafe_b64encode(value).rstrip(b"=")
 
 
-def is_genuine(credential: Credential, proof_value: str) -> bool:
-    """Whether this is the credential's signature, made by a key that still counts for what the document says.
-
-    Of an erased one only the digest is left.
-    """
-    if proof_value != credential.proof_value or credential.key.compromised_at:
-        return False
+def is_intact(credential: Credential) -> bool:
+    """Whether its key made its signature, of what the document says. Of an erased one only the digest is left."""
     digest = bytes(credential.digest)
     if credential.document and not _says(credential.document, digest):
         return False
-    return proofs.verifies(bytes(credential.key.public_key), digest, proof_value)
+    return proofs.verifies(bytes(credential.key.public_key), digest, credential.proof_value)
+
+
+def is_genuine(credential: Credential, proof_value: str) -> bool:
+    """Whether this is the credential's signature, made by a key that still counts for what the document says."""
+    return proof_value == credential.proof_value and credential.key.compromised_at is None and is_intact(credential)

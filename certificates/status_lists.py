@@ -96,6 +96,13 @@ def mark_all(credentials: Iterable[Credential], *, holds: bool) -> None:
         status_list.save(update_fields=["bits", "document"])
 
 
+def holds(credential: Credential) -> bool:
+    """Whether its bit is clear."""
+    bits = bytes(StatusList.objects.values_list("bits", flat=True).get(id=credential.status_list_id))
+    byte, place = divmod(credential.status_index, 8)
+    return not bits[byte] >> 7 - place & 1
+
+
 def current(status_list: StatusList) -> StatusList:
     """The list, signed as it is now: anew if something has changed, or if half of its validity has passed."""
     if _is_fresh(status_list):

@@ -1,11 +1,19 @@
 """Certificates, below ``/api``; and the documents that verifiers fetch, whose addresses credentials bear."""
 
+from django.urls import path
+
 from cerply.routing import route
-from certificates import publishing, views
+from certificates import holding, pages, publishing, uploading, views
 
 urlpatterns = [
     route("learners/<id:learner_id>/certificates", views.LearnerCertificatesView, "learner-certificates"),
     route("certificates", views.CertificatesView, "certificates"),
+    route("certificates/verify", uploading.VerifyFileView, "file-verify"),
+    route("certificates/<id:certificate_id>", holding.OneCertificateView, "certificate"),
+    route("certificates/<id:certificate_id>/credential", holding.CredentialView, "certificate-credential"),
+    route("certificates/<id:certificate_id>/share-links", holding.ShareLinksView, "share-links"),
+    route("certificates/<id:certificate_id>/share-links/<id:link_id>", holding.ShareLinkView, "share-link"),
+    route("shared/<segment:secret>", holding.SharedCredentialView, "shared-credential"),
     route("certificates/<id:certificate_id>/download", views.DownloadView, "certificate-download"),
     route("certificates/<id:certificate_id>/verify", views.VerifyView, "certificate-verify"),
     route("certificates/<id:certificate_id>/revoke", views.RevokeView, "certificate-revoke"),
@@ -20,4 +28,9 @@ published = [
     route("status/<id:status_list_id>", publishing.StatusListView, "status-list"),
     route("achievements/<id:achievement_id>", publishing.AchievementView, "achievement"),
     route("pictures/<segment:name>", publishing.PictureView, "picture"),
+]
+
+for_people = [
+    path("verify", pages.FilePage.as_view(), name="verify-file"),
+    path("verify/<id:certificate_id>", pages.CertificatePage.as_view(), name="verify"),
 ]

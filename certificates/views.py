@@ -79,7 +79,9 @@ class CertificatesView(ApiView):
         )
 
 
-class DownloadView(ApiView):
+class CertificateView(ApiView):
+    """For the holder, and who may see her certificates."""
+
     certificate: Certificate
 
     def permit(self) -> None:
@@ -88,13 +90,30 @@ class DownloadView(ApiView):
             self.require(visible.exists(), "You may not see this certificate.")
 
     def find(self) -> None:
-        found = Certificate.objects.in_reach_of(self.caller).filter(id=self.kwargs["certificate_id"]).first()
+        certificates = Certificate.objects.in_reach_of(self.caller).select_related("credential")
+        found = certificates.filter(id=self.kwargs["certificate_id"]).first()
         if found is None:
             raise NotFound("There is no such certificate.")
-        if found.revoked_at:
-            raise Gone("The certificate was revoked.")
         self.certificate = found
 
+
+class GivenAwayView(CertificateView):
+    """What they get of it; nobody does once it is revoked."""
+
+    def find(self) -> None:
+        super().find()
+        if self.certificate.revoked_at:
+            raise Gone("The certificate was revoked.")
+
+    def answer_unless_held(self, answer: HttpResponse) -> HttpResponse:
+        """304 without a body where the client has what the answer's ``ETag`` names."""
+        chosen = get_conditional_response(self.request._request, etag=answer["ETag"], response=answer)
+        if not isinstance(chosen, HttpResponse):
+            raise TypeError("A conditional response is an HttpResponse.")
+        return chosen
+
+
+class DownloadView(GivenAwayView):
     @extend_schema(
         operation_id="downloadCertificate",
         summary="The certificate as a PDF",
@@ -108,9 +127,7 @@ class DownloadView(ApiView):
         answer["Content-Disposition"] = f'attachment; filename="certificate-{certificate_id}.pdf"'
         answer["ETag"] = quote_etag(digest)
         answer["Cache-Control"] = "private, max-age=3600"
-        chosen = get_conditional_response(request._request, etag=answer["ETag"], response=answer)
-        if not isinstance(chosen, HttpResponse):
-            raise TypeError("A conditional response is an HttpResponse.")
+        chosen = self.answer_unless_held(answer)
         if chosen.status_code == 200 and request.method == "GET":
             # Not when the client has it already.
             count_download(self.certificate, actor=self.caller.actor)

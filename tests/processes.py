@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -21,11 +22,18 @@ def environment() -> dict[str, str]:
     }
 
 
-def run_python(code: str) -> subprocess.CompletedProcess[str]:
-    """Runs it after ``django.setup()``, and waits. Negative return codes are the signals that killed it."""
+def run_python(code: str, **changes: str) -> subprocess.CompletedProcess[str]:
+    """Runs it after ``django.setup()``, and waits. Negative return codes are the signals that killed it.
+
+    Its environment is this one's, with changes.
+    """
+    return run([sys.executable, "-c", START + code], **changes)
+
+
+def run(command: Sequence[str], **changes: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", START + code],
-        env=environment(),
+        command,
+        env=environment() | changes,
         check=False,
         capture_output=True,
         text=True,

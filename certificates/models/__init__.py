@@ -3,6 +3,7 @@ from certificates.models.credentials import SLOTS, Credential, StatusList, Statu
 from certificates.models.designs import CertificateDesign, Language, Layout
 from certificates.models.issuers import Issuer, SigningKey
 from certificates.models.lifetime import ExpiryReminder, RevocationCode, Suspension
+from certificates.models.sharing import ShareLink
 
 __all__ = [
     "SLOTS",
@@ -16,6 +17,7 @@ __all__ = [
     "Language",
     "Layout",
     "RevocationCode",
+    "ShareLink",
     "SigningKey",
     "Source",
     "Status",

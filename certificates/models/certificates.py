@@ -103,10 +103,10 @@ class CertificateQuerySet(TenantQuerySet["Certificate"]):
 
 
 class Certificate(models.Model):
-    """What a learner was certified for. What it says was frozen when it was issued; only its end is written later.
+    """What a learner was certified for. What it says was frozen when it was issued.
 
-    A successor with a later end renews it, and this one runs out. A successor that says the same with another name
-    replaces it, and this one no longer holds.
+    Only its end is written later, and who sees the name. A successor with a later end renews it, and this one runs out.
+    A successor that says the same with another name replaces it, and this one no longer holds.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
@@ -148,6 +148,9 @@ class Certificate(models.Model):
     )
     replaced_by = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    name_visible = models.BooleanField(
+        default=True, db_default=True, help_text="Whether who scans its code sees the learner's name; she decides."
     )
     pdf = models.CharField(max_length=255, blank=True, help_text="The name under which the storage keeps it.")
     pdf_sha256 = models.CharField(max_length=64, blank=True)

@@ -24,6 +24,13 @@ class Issuer(models.Model):
         User, null=True, blank=True, on_delete=models.PROTECT, related_name="+", editable=False
     )
     identity_check = models.CharField(max_length=500, blank=True, editable=False, help_text="How it was checked.")
+    identity_name = models.CharField(
+        max_length=255,
+        blank=True,
+        db_default="",
+        editable=False,
+        help_text="The name that was checked: under another one the issuer counts as not checked.",
+    )
 
     class Meta:
         db_table = "issuers"
@@ -46,6 +53,10 @@ class Issuer(models.Model):
     @property
     def is_identity_checked(self) -> bool:
         return self.identity_checked_at is not None
+
+    def is_checked_as(self, name: str) -> bool:
+        """Whether it was checked that the issuer is who bears this name."""
+        return self.is_identity_checked and self.identity_name == name
 
 
 class SigningKeyQuerySet(TenantQuerySet["SigningKey"]):

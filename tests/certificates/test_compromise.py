@@ -14,6 +14,7 @@ from certificates.issuers import did_document, trusted_keys
 from certificates.models import Certificate, Credential, SigningKey, StatusList
 from certificates.rendering import pdf_of
 from certificates.signing_again import NotSigned, sign_again
+from certificates.verifying import verify_pdf
 from tests.factories import ACTOR, Cast, complete, make_cast, make_user
 from tests.processes import run_python
 from tests.threads import at_once
@@ -86,11 +87,16 @@ def test_what_was_altered_is_not_signed_again(cast: Cast) -> None:
 
 def test_the_pdf_is_made_again(cast: Cast) -> None:
     [certificate] = complete(cast.learner, cast.track).certificates
-    pdf_of(certificate.id)
+    before = pdf_of(certificate.id)[0]
+    assert verify_pdf(before).is_genuine
     keys.compromise(certificate.credential.key_id, actor=ACTOR, reason="x")
     sign_again()
     assert Certificate.objects.get().pdf == ""
-    assert pdf_of(certificate.id)[0].startswith(b"%PDF")
+    again = pdf_of(certificate.id)[0]
+    assert verify_pdf(again).is_genuine
+    # We made it; but what is attached to it, a thief can make too.
+    assert [check.what for check in verify_pdf(before).checks if not check.passed] == ["key"]
+    assert not verify_pdf(before).is_genuine
 
 
 KILLED_AT_THE_THIRD = """
