@@ -137,6 +137,7 @@ def _claim(given: Achievement, version: TrackVersion, now: datetime, before: Cer
     begins = max(now, before.expires_at) if before and before.expires_at else now
     return Claim(
         learner_name=given.learner.name,
+        learner_email=given.learner.email,
         achievement=achievement_of_track(version),
         narrative=EVIDENCE[given.source],
         genre=given.source,

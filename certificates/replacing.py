@@ -78,6 +78,7 @@ def _claim(old: Certificate, name: str) -> Claim:
     return Claim(
         id=uuid4(),
         learner_name=name,
+        learner_email=old.learner.email,
         achievement=said["credentialSubject"]["achievement"],
         narrative=evidence["narrative"],
         genre=evidence["genre"],

@@ -30,6 +30,7 @@ def _certify(award: LearnerBadge, *, actor: Actor) -> Credential:
         return known.credential
     claim = Claim(
         learner_name=award.learner.name,
+        learner_email=award.learner.email,
         achievement=achievement(award.rule),
         narrative=NARRATIVE,
         genre="counted",

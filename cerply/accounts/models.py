@@ -10,7 +10,7 @@ from django.contrib.auth.models import PermissionsMixin
 from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.postgres.indexes import GinIndex
 from django.core.exceptions import ValidationError
-from django.core.validators import FileExtensionValidator, RegexValidator
+from django.core.validators import FileExtensionValidator, RegexValidator, URLValidator
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Collate, Lower
@@ -53,6 +53,15 @@ class Organization(models.Model):
         default="#1f4e79",
         validators=[RegexValidator(r"^#[0-9a-fA-F]{6}$", "Give a colour as #rrggbb.")],
         help_text="The colour of her certificates, as #rrggbb.",
+    )
+    website = models.URLField(
+        blank=True, db_default="", validators=[URLValidator(["https"])], help_text="Certificates name it: https://…"
+    )
+    certifies_email = models.BooleanField(
+        "e-mail address in certificates",
+        default=False,
+        db_default=False,
+        help_text="New certificates bear the learner's address, hashed: who knows it can tell that they are hers.",
     )
     created_at = models.DateTimeField(default=clock.now, editable=False)
     closed_at = models.DateTimeField(null=True, blank=True, editable=False)

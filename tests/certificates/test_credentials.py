@@ -1,5 +1,6 @@
 """What credentials say, and that they are what others call an Open Badge."""
 
+import hashlib
 import json
 from datetime import timedelta
 from functools import cache
@@ -13,9 +14,10 @@ from jsonschema import Draft201909Validator
 from pyld import jsonld as pyld
 
 from cerply import clock
+from cerply.accounts.models import Organization
 from cerply.clock import rfc3339
-from cerply.tracks.models import Track
-from certificates import jsonld, proofs
+from cerply.tracks.models import Item, Track
+from certificates import jsonld, proofs, shape
 from certificates.issuing import Achievement, issue
 from certificates.models import Certificate, Credential, Source
 from certificates.signing import is_genuine
@@ -170,3 +172,37 @@ def test_time_is_told_to_the_microsecond(cast: Cast) -> None:
     with clock.moved_to(moment):
         [certificate] = complete(cast.learner, cast.track).certificates
     assert document_of(certificate)["validFrom"] == rfc3339(moment)
+
+
+def test_an_address_is_in_it_only_where_the_organization_wants_it_and_then_hashed(cast: Cast) -> None:
+    cast.learner.email = "Maya@Example.com"
+    cast.learner.save()
+    [without] = complete(cast.learner, cast.track).certificates
+    assert "identifier" not in document_of(without)["credentialSubject"]
+    Organization.objects.update(certifies_email=True, website="https://nordlys.example")
+    documents = [
+        document_of(certificate)
+        for _ in range(2)
+        for certificate in complete(cast.learner, make_track(cast.organization, items=1)).certificates
+    ]
+    salts = set()
+    for document in documents:
+        assert [error.message for error in official().iter_errors(document)] == []
+        assert dropped(document) == set()
+        assert list(shape.misfits(document)) == []
+        assert document["issuer"]["url"] == "https://nordlys.example"
+        [identifier] = document["credentialSubject"]["identifier"]
+        expected = hashlib.sha256(f"maya@example.com{identifier['salt']}".encode()).hexdigest()
+        assert identifier["identityHash"] == f"sha256${expected}"
+        assert len(bytes.fromhex(identifier["salt"])) == 16
+        assert "example.com" not in json.dumps(document).lower()
+        salts.add(identifier["salt"])
+    assert len(salts) == 2
+
+
+def test_a_long_track_makes_no_long_credential(cast: Cast) -> None:
+    track = make_track(cast.organization, items=0)
+    Item.objects.bulk_create(Item(track=track, title="x" * 255, position=number) for number in range(1000))
+    [certificate] = issue([Achievement(cast.learner, track, Source.SYSTEM)], actor=ACTOR)
+    assert len(certificate.credential.document) < 10_000
+    assert "and 980 more." in certificate.credential.document
