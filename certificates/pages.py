@@ -26,7 +26,7 @@ from cerply.permissions import ANONYMOUS
 from cerply.throttling import client_address, spend
 from certificates import issuers, sharing, verifying
 from certificates.languages import LANGUAGES, direction, preferred
-from certificates.models import Certificate, Credential, ShareLink, Status
+from certificates.models import Certificate, Credential, RevocationCode, ShareLink, Status
 from certificates.sentences import say
 from certificates.signed import SignedContent
 from certificates.verifying import Check, What
@@ -162,9 +162,12 @@ class CertificatePage(PageView):
         }
         when = dates.get(Status(state)) if state in Status.values else None
         day = self.date(when) if when else ""
+        more = self.say(f"status.{state}", date=day)
+        if state == Status.REVOKED and certificate.code != RevocationCode.OTHER:
+            more += f" {self.say(f'revoked.{certificate.code}')}"
         return {
             "headline": self.say("headline.revoked.on" if state == Status.REVOKED else f"headline.{state}", date=day),
-            "more": self.say(f"status.{state}", date=day),
+            "more": more,
             "tone": TONES[Status(state)] if state in Status.values else "none",
         }
 

@@ -15,6 +15,11 @@ SENTENCES = {
     "status.valid": "El certificado es auténtico y hoy es válido.",
     "status.expired": "El certificado es auténtico. Fue válido hasta el {date}.",
     "status.revoked": "La organización que emitió el certificado lo revocó el {date}. Ya no es válido.",
+    "revoked.issued_in_error": "Se había emitido por error.",
+    "revoked.requirements_not_met": "No se cumplían los requisitos.",
+    "revoked.misconduct": "No se había obtenido según las reglas.",
+    "revoked.superseded": "Otro documento ocupa su lugar.",
+    "revoked.holder_request": "Lo pidió la persona titular.",
     "status.suspended": "El certificado está suspendido temporalmente. Ahora no es válido.",
     "status.replaced": "El certificado fue sustituido por uno más reciente el {date}. Ya no es válido.",
     "status.unknown": "No conocemos ningún certificado en esta dirección. Compárela con la que figura en el "

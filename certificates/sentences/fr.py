@@ -15,6 +15,11 @@ SENTENCES = {
     "status.valid": "Le certificat est authentique et valable aujourd’hui.",
     "status.expired": "Le certificat est authentique. Il était valable jusqu’au {date}.",
     "status.revoked": "L’organisation qui a délivré le certificat l’a révoqué le {date}. Il n’est plus valable.",
+    "revoked.issued_in_error": "Il avait été délivré par erreur.",
+    "revoked.requirements_not_met": "Ses conditions n’étaient pas remplies.",
+    "revoked.misconduct": "Il n’avait pas été obtenu dans les règles.",
+    "revoked.superseded": "Un autre document l’a remplacé.",
+    "revoked.holder_request": "La personne titulaire l’a demandé.",
     "status.suspended": "Le certificat est suspendu provisoirement. Il n’est pas valable actuellement.",
     "status.replaced": "Le certificat a été remplacé par un plus récent le {date}. Il n’est plus valable.",
     "status.unknown": "Nous ne connaissons aucun certificat à cette adresse. Comparez-la avec celle qui figure sur le "

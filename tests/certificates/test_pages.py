@@ -22,7 +22,7 @@ from cerply.accounts.models import User
 from cerply.permissions import Actor, ActorKind
 from certificates import identity, keys, sharing
 from certificates.languages import LANGUAGES, preferred
-from certificates.models import Certificate, Credential
+from certificates.models import Certificate, Credential, RevocationCode
 from certificates.rendering import pdf_of
 from certificates.revoking import revoke
 from certificates.sentences import SENTENCES
@@ -144,6 +144,16 @@ def test_a_revoked_one(certificate: Certificate) -> None:
     assert NAME not in page.response.content.decode()
     assert SECRET not in page.response.content.decode()
     assert "Failed" in page.text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_code_of_a_revocation_has_its_sentence_in_each_language(certificate: Certificate, language: str) -> None:
+    revoke(certificate.id, "She copied it all.", code=RevocationCode.MISCONDUCT, actor=ACTOR)
+    page = Page(f"{path_of(certificate)}?lang={language}")
+    assert SENTENCES[language]["revoked.misconduct"] in page.text
+    assert "copied" not in page.text
+    for code in set(RevocationCode) - {RevocationCode.OTHER}:
+        assert SENTENCES[language][f"revoked.{code}"]
 
 
 def test_an_expired_one_and_a_replaced_one(certificate: Certificate) -> None:
