@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import Model, QuerySet
 from django.http import QueryDict
+from rest_framework import serializers
 
 from cerply.errors import Invalid
 
@@ -14,6 +15,14 @@ DEFAULT_LIMIT = 50
 LARGEST_LIMIT = 200
 LARGEST_OFFSET = 2**31 - 1
 WHOLE_NUMBER = re.compile(r"[0-9]{1,4000}", re.ASCII)
+
+
+class PageShape(serializers.Serializer[Any]):
+    """What each page has beside its collection."""
+
+    total = serializers.IntegerField(help_text="On all pages.")
+    limit = serializers.IntegerField()
+    offset = serializers.IntegerField()
 
 
 @dataclass(frozen=True, slots=True)

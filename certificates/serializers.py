@@ -12,6 +12,7 @@ from cerply.fields import (
     StrictUUIDField,
     TextField,
 )
+from cerply.pagination import PageShape
 from certificates.models import RevocationCode, Source, Status
 from certificates.verifying import What
 
@@ -57,11 +58,8 @@ class Certificate(serializers.Serializer[Any]):
     downloadUrl = serializers.CharField()
 
 
-class CertificatePage(serializers.Serializer[Any]):
+class CertificatePage(PageShape):
     certificates = Certificate(many=True)
-    total = serializers.IntegerField()
-    limit = serializers.IntegerField()
-    offset = serializers.IntegerField()
 
 
 class Holder(serializers.Serializer[Any]):
@@ -73,11 +71,8 @@ class HeldCertificate(Certificate):
     learner = Holder()
 
 
-class HeldCertificatePage(serializers.Serializer[Any]):
+class HeldCertificatePage(PageShape):
     certificates = HeldCertificate(many=True)
-    total = serializers.IntegerField()
-    limit = serializers.IntegerField()
-    offset = serializers.IntegerField()
 
 
 class Revoked(serializers.Serializer[Any]):
@@ -146,11 +141,8 @@ class NewShareLink(ShareLink):
     url = serializers.CharField(help_text="To give away: the page with the name and the credential. Shown only once.")
 
 
-class ShareLinkPage(serializers.Serializer[Any]):
+class ShareLinkPage(PageShape):
     shareLinks = ShareLink(many=True)
-    total = serializers.IntegerField()
-    limit = serializers.IntegerField()
-    offset = serializers.IntegerField()
 
 
 class Check(serializers.Serializer[Any]):

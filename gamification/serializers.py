@@ -13,6 +13,7 @@ from cerply.fields import (
     StrictUUIDField,
     TextField,
 )
+from cerply.pagination import PageShape
 from certificates.models import Source
 from gamification.levels import Level
 
@@ -129,11 +130,8 @@ class LearnerLevel(serializers.Serializer[Any]):
     leveledUpAt = MomentField(allow_null=True)
 
 
-class LevelPage(serializers.Serializer[Any]):
+class LevelPage(PageShape):
     levels = LearnerLevel(many=True)
-    total = serializers.IntegerField()
-    limit = serializers.IntegerField()
-    offset = serializers.IntegerField()
 
 
 class EarnedBadge(serializers.Serializer[Any]):
@@ -145,14 +143,11 @@ class EarnedBadge(serializers.Serializer[Any]):
     earnedAt = MomentField()
 
 
-class BadgePage(serializers.Serializer[Any]):
+class BadgePage(PageShape):
     badges = EarnedBadge(many=True)
     totalBadges = serializers.IntegerField(help_text="Earned ones, and those that can still be earned.")
     earned = serializers.IntegerField()
     remaining = serializers.IntegerField()
-    total = serializers.IntegerField()
-    limit = serializers.IntegerField()
-    offset = serializers.IntegerField()
 
 
 class Progress(serializers.Serializer[Any]):

@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from cerply.accounts.serializers import TimezoneField
 from cerply.fields import MomentField, StrictBooleanField, StrictChoiceField, StrictSerializer
+from cerply.pagination import PageShape
 from notifications.models import Frequency, NotificationType
 
 
@@ -47,12 +48,9 @@ class Notification(serializers.Serializer[Any]):
     sentAt = MomentField(help_text="When it entered the inbox.")
 
 
-class NotificationPage(serializers.Serializer[Any]):
+class NotificationPage(PageShape):
     notifications = Notification(many=True)
     unreadCount = serializers.IntegerField(help_text="Of all, whatever the filter.")
-    total = serializers.IntegerField()
-    limit = serializers.IntegerField()
-    offset = serializers.IntegerField()
 
 
 class UnreadCount(serializers.Serializer[Any]):

@@ -17,6 +17,7 @@ from cerply.fields import (
     StrictUUIDField,
     TextField,
 )
+from cerply.pagination import PageShape
 from cerply.permissions import Role
 
 LARGEST_BATCH = 1000
@@ -117,11 +118,8 @@ class CreatedToken(Token):
     token = serializers.CharField(help_text="The secret. It is shown this once.")
 
 
-class TokenPage(serializers.Serializer[Any]):
+class TokenPage(PageShape):
     tokens = Token(many=True)
-    total = serializers.IntegerField()
-    limit = serializers.IntegerField()
-    offset = serializers.IntegerField()
 
 
 # -- learners --
@@ -193,11 +191,8 @@ class Learner(serializers.Serializer[Any]):
     teams = TeamName(many=True)
 
 
-class LearnerPage(serializers.Serializer[Any]):
+class LearnerPage(PageShape):
     learners = Learner(many=True)
-    total = serializers.IntegerField()
-    limit = serializers.IntegerField()
-    offset = serializers.IntegerField()
 
 
 class LearnersSaved(serializers.Serializer[Any]):
@@ -236,8 +231,5 @@ class Team(serializers.Serializer[Any]):
     createdAt = MomentField()
 
 
-class TeamPage(serializers.Serializer[Any]):
+class TeamPage(PageShape):
     teams = Team(many=True)
-    total = serializers.IntegerField()
-    limit = serializers.IntegerField()
-    offset = serializers.IntegerField()

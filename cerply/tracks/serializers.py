@@ -13,6 +13,7 @@ from cerply.fields import (
     StrictSerializer,
     TextField,
 )
+from cerply.pagination import PageShape
 from cerply.tracks.models import LANGUAGE, LONGEST_TEXT, MOST_MONTHS, CertifiesFrom
 
 LARGEST_BATCH = 1000
@@ -83,11 +84,8 @@ class TrackRow(serializers.Serializer[Any]):
     itemCount = serializers.IntegerField(help_text="Retired items are not counted.")
 
 
-class TrackPage(serializers.Serializer[Any]):
+class TrackPage(PageShape):
     tracks = TrackRow(many=True)
-    total = serializers.IntegerField()
-    limit = serializers.IntegerField()
-    offset = serializers.IntegerField()
 
 
 class Item(serializers.Serializer[Any]):
