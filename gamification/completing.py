@@ -23,7 +23,10 @@ def close_cycles(completions: Sequence[Completion], *, certifying: bool, actor: 
     """Stores the completions, and issues their certificates; owed, where they are off, or the present one suspended."""
     issued: list[Certificate] = []
     if certifying and completions:
-        issued = _certify(completions, actor=actor)
+        # What is owed from before is settled by the same certificate: should it be revoked, nothing may bring it back.
+        before = _owed_with(completions)
+        issued = _certify([*before, *completions], actor=actor)
+        Completion.objects.bulk_update(before, ["certificate", "certificate_due"])
     else:
         for completion in completions:
             completion.certificate_due = True
@@ -39,6 +42,14 @@ def certify_completions(completions: Sequence[Completion], *, actor: Actor) -> l
     issued = _certify(completions, actor=actor)
     Completion.objects.bulk_update(completions, ["certificate", "certificate_due"])
     return issued
+
+
+def _owed_with(completions: Sequence[Completion]) -> list[Completion]:
+    """Earlier completions of the same learners and tracks that are still owed a certificate."""
+    pairs = {(completion.learner_id, completion.track_id) for completion in completions}
+    owed = Completion.objects.owed_a_certificate().select_related("learner", "track")
+    found = owed.filter(learner_id__in={learner for learner, _ in pairs}, track_id__in={track for _, track in pairs})
+    return [completion for completion in found if (completion.learner_id, completion.track_id) in pairs]
 
 
 def _certify(completions: Sequence[Completion], *, actor: Actor) -> list[Certificate]:

@@ -11,6 +11,7 @@ from audit import kpis
 from cerply.accounts import organizations
 from cerply.accounts.models import Organization, User
 from certificates.models import Certificate, SigningKey
+from certificates.revoking import revoke
 from gamification import catchup
 from gamification.completing import complete_outside
 from gamification.models import (
@@ -232,3 +233,16 @@ def test_killed_in_the_middle_of_a_learner_the_next_run_goes_on() -> None:
     assert (LearnerBadge.objects.count(), Certificate.objects.count()) == (9, 9)
     assert kpis.totals()["badges_awarded"] == kpis.totals()["certificates_issued"] == 9
     assert not Completion.objects.owed_a_certificate().exists()
+
+
+def test_what_was_owed_does_not_bring_back_what_was_revoked(cast: Cast) -> None:
+    """Completed while certificates were off, and again once they are on, before the job comes."""
+    set_toggle(Feature.CERTIFICATES, cast.organization.id, False, actor=ACTOR, reason="Off.")
+    assert complete(cast.learner, cast.track).certificates == []
+    set_toggle(Feature.CERTIFICATES, cast.organization.id, True, actor=ACTOR, reason="On.")
+    [certificate] = complete(cast.learner, cast.track).certificates
+    assert not Completion.objects.owed_a_certificate().exists()
+    assert set(Completion.objects.values_list("certificate", flat=True)) == {certificate.id}
+    revoke(certificate.id, "Issued by mistake.", actor=ACTOR)
+    catchup.resume()
+    assert Certificate.objects.count() == 1
