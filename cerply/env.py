@@ -6,11 +6,14 @@ import re
 import warnings
 from collections.abc import Collection, Mapping
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, NoReturn
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
 from limits import parse
+
+from cerply import clock, seal
 
 SHORTEST_SECRET = 32
 PUBLISHED_SECRETS = frozenset({"dev-admin-token-12345", "development-secret-key-not-for-production"})
@@ -122,6 +125,30 @@ class Env:
         if not keys:
             refuse(f"{name} is not set. Make a key with: openssl rand -base64 32")
         return keys
+
+    def seal(self, certificates: str, key: str) -> seal.Seal | None:
+        """What two files of PEM hold; none where neither is named."""
+        if not self.text(certificates) and not self.text(key):
+            return None
+        for name, other in ((certificates, key), (key, certificates)):
+            if not self.text(name):
+                refuse(f"{name} is not set, and {other} is. Set both, or neither.")
+        content = self._file(key)
+        try:
+            private_key = seal.read_key(content)
+        except seal.Unusable as exc:
+            refuse(f"{key} {exc}")
+        content = self._file(certificates)
+        try:
+            return seal.Seal(seal.read_certificates(content, private_key, clock.now()), private_key)
+        except seal.Unusable as exc:
+            refuse(f"{certificates} {exc}")
+
+    def _file(self, name: str) -> bytes:
+        try:
+            return Path(self.text(name)).read_bytes()
+        except (OSError, ValueError):
+            refuse(f"{name} must be the path of a file that Cerply may read.")
 
     def url(self, name: str, development: str) -> str:
         """An http(s) address without a trailing slash."""

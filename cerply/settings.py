@@ -45,6 +45,8 @@ SECRET_KEY_FALLBACKS = env.former_secrets("SECRET_KEY_FALLBACKS")
 ADMIN_TOKEN = env.admin_token()
 ADMIN_TOKEN_IS_IGNORED = bool(env.text("ADMIN_TOKEN")) and not ADMIN_TOKEN
 KEY_ENCRYPTION_KEYS = env.encryption_keys("KEY_ENCRYPTION_KEYS", "ZGV2ZWxvcG1lbnQta2V5LW5vdC1mb3ItcHJvZHVjdGk=")
+# None: PDFs are not sealed.
+PDF_SEAL = env.seal("PDF_SEAL_CERTIFICATE", "PDF_SEAL_KEY")
 
 # -- what is on --
 

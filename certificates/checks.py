@@ -1,14 +1,19 @@
-"""What keeps the service from starting: see `refuse_another_host`. And what says so before it is tried."""
+"""What keeps the service from starting: see `refuse_another_host`. And what says so before it is tried, or must be."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
-from django.core.checks import CheckMessage, Error, Tags, register
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import DatabaseError, connections
 
+from cerply import clock
 from cerply.env import refuse
 from certificates import issuers
 from ops.health import Unready
+
+RENEW_BEFORE = timedelta(days=30)
 
 
 @register(Tags.database)
@@ -16,6 +21,15 @@ def check_issuer_host(databases: Sequence[str] | None = None, **kwargs: Any) -> 
     """For ``manage.py check --database default``, which must pass before a release starts."""
     problem = _problem() if databases else None
     return [Error(problem, id="certificates.E001")] if problem else []
+
+
+@register()
+def check_seal(**kwargs: Any) -> list[CheckMessage]:
+    """Said by every command, and so with every release; a certificate that has lapsed stops the start."""
+    if settings.PDF_SEAL is None or settings.PDF_SEAL.ends_at > clock.now() + RENEW_BEFORE:
+        return []
+    day = settings.PDF_SEAL.ends_at.date().isoformat()
+    return [Warning(f"PDF_SEAL_CERTIFICATE holds until {day} alone: renew it.", id="certificates.W001")]
 
 
 def refuse_another_host() -> None:

@@ -1,4 +1,4 @@
-"""Rendering certificates to PDF, once each."""
+"""Rendering certificates to PDF, once each; sealed, where there is a seal, before anybody sees them."""
 
 import hashlib
 import logging
@@ -8,6 +8,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
 
+from certificates import sealing
 from certificates.designs import fill, signatories_of
 from certificates.models import Certificate, CertificateRendering, Language, Layout, Source
 from certificates.pdf import INK, CertificateFacts, SignatoryFacts, render
@@ -65,7 +66,7 @@ def pdf_of(certificate_id: UUID) -> tuple[bytes, str]:
     content = _stored(certificate)
     if content is None:
         logger.warning("the storage has lost or damaged %s: it is rendered again", certificate.pdf)
-        content = _render_again(certificate_id)
+        return _render_again(certificate_id)
     return content, certificate.pdf_sha256
 
 
@@ -81,27 +82,36 @@ def _stored(certificate: Certificate) -> bytes | None:
 
 def _render(certificate: Certificate) -> None:
     """The caller has locked the row. Who dies in between leaves a file that nobody names, and the row still owes."""
-    _save(certificate, render(facts_of(certificate)))
+    page = render(facts_of(certificate))
+    _save(certificate, page, sealing.seal(page))
 
 
-def _render_again(certificate_id: UUID) -> bytes:
-    """The same facts give the same bytes; if not, nothing is kept."""
+def _render_again(certificate_id: UUID) -> tuple[bytes, str]:
+    """The same facts give the same page; if not, nothing is kept.
+
+    No seal is like another, so that a sealed file becomes another rendering. The lost one's hash stays on record, and
+    copies of it are as genuine as they were.
+    """
     with transaction.atomic():
         certificate = Certificate.objects.select_for_update().get(id=certificate_id)
         # Another request may have been faster.
         content = _stored(certificate)
         if content is None:
-            content = render(facts_of(certificate))
-            before, now = certificate.pdf_sha256, hashlib.sha256(content).hexdigest()
+            lost = CertificateRendering.objects.get(sha256=certificate.pdf_sha256)
+            page = render(facts_of(certificate))
+            before, now = lost.page_sha256 or lost.sha256, hashlib.sha256(page).hexdigest()
             if now != before:
-                raise RenderedDifferently(f"Certificate {certificate_id} was {before}, and is {now} now.")
+                raise RenderedDifferently(f"The page of certificate {certificate_id} was {before}, and is {now} now.")
+            # One that was not sealed stays the file that it was, whatever is configured since.
+            content = sealing.seal(page) if lost.page_sha256 else page
             damaged = certificate.pdf
-            _save(certificate, content)
-            transaction.on_commit(lambda: default_storage.delete(damaged))
-    return content
+            _save(certificate, page, content)
+            if certificate.pdf != damaged:  # of a lost one, the name was free
+                transaction.on_commit(lambda: default_storage.delete(damaged))
+    return content, certificate.pdf_sha256
 
 
-def _save(certificate: Certificate, content: bytes) -> None:
+def _save(certificate: Certificate, page: bytes, content: bytes) -> None:
     """Under a name that no file has: what a row names is never written over, and so never half written."""
     name = f"certificates/{certificate.id.hex[:2]}/{certificate.id}.pdf"
     if not certificate.pdf:
@@ -110,8 +120,15 @@ def _save(certificate: Certificate, content: bytes) -> None:
     certificate.pdf = default_storage.save(name, ContentFile(content))
     certificate.pdf_sha256 = hashlib.sha256(content).hexdigest()
     certificate.save(update_fields=["pdf", "pdf_sha256"])
-    # Made again, a lost file has the hash that is on record already.
-    CertificateRendering.objects.get_or_create(sha256=certificate.pdf_sha256, defaults={"certificate": certificate})
+    # Made again, a lost file that is not sealed has the hash that is on record already.
+    CertificateRendering.objects.get_or_create(
+        sha256=certificate.pdf_sha256,
+        defaults={
+            "certificate": certificate,
+            "key_id": certificate.credential.key_id,
+            "page_sha256": hashlib.sha256(page).hexdigest() if content != page else "",
+        },
+    )
 
 
 def issued_as(content: bytes) -> CertificateRendering | None:

@@ -127,8 +127,8 @@ def verify_pdf(content: bytes) -> Verdict:
         return _verify_attachment(content)
     credential = rendering.certificate.credential
     checks = [Check(What.FILE, True, "file.passed"), *credential_checks(credential)]
-    if not rendering.is_current:
-        # It was made again because its credential was signed again: a compromised key signed what this one bears.
+    if not rendering.bears_current_proof:
+        # Its credential was signed again since: a compromised key signed what this one bears.
         checks.append(Check(What.KEY, False, "key.failed"))
     genuine = all(check.passed for check in checks if check.what is not What.STATUS)
     return Verdict(

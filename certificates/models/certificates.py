@@ -16,6 +16,7 @@ from cerply.tenancy import TenantQuerySet
 from cerply.tracks.models import Track, TrackVersion
 from certificates.models.credentials import Credential
 from certificates.models.designs import CertificateDesign, Language
+from certificates.models.issuers import SigningKey
 from certificates.models.lifetime import RevocationCode, Suspension
 
 # From so long before its end on, completing the track again renews a certificate.
@@ -268,11 +269,19 @@ class Certificate(models.Model):
 
 
 class CertificateRendering(models.Model):
-    """A PDF that we made of a certificate. Its hash stays on record also when the certificate is rendered anew."""
+    """A PDF that we made of a certificate. Its hash stays on record also when the certificate is rendered anew.
+
+    ``key`` signed the credential that is attached; None of renderings from before that was on record. ``page_sha256``
+    is the hash of the file before it was sealed; empty of one that was not.
+    """
 
     sha256 = models.CharField(primary_key=True, max_length=64, editable=False)
     certificate = models.ForeignKey(Certificate, on_delete=models.PROTECT, related_name="renderings")
     rendered_at = models.DateTimeField(default=clock.now, editable=False)
+    key = models.ForeignKey(
+        SigningKey, null=True, on_delete=models.PROTECT, related_name="+", db_index=False, editable=False
+    )
+    page_sha256 = models.CharField(max_length=64, blank=True, db_default="", default="", editable=False)
 
     class Meta:
         db_table = "certificate_renderings"
@@ -285,3 +294,14 @@ class CertificateRendering(models.Model):
     def is_current(self) -> bool:
         """Whether it is the one that is downloaded now."""
         return self.certificate.pdf_sha256 == self.sha256
+
+    @property
+    def bears_current_proof(self) -> bool:
+        """Whether what is attached is the credential as it is signed now.
+
+        A rendering that is not current may do so: a sealed file that was lost has another one in its place. Before keys
+        were on record, nothing but signing again made another rendering.
+        """
+        if self.key_id is None:
+            return self.is_current
+        return self.key_id == self.certificate.credential.key_id

@@ -189,10 +189,12 @@ def test_after_signing_again_the_earlier_page_is_still_known() -> None:
 def test_a_lost_file_that_is_made_again_is_no_other_rendering(settings: Settings) -> None:
     cast = make_cast()
     [certificate] = complete(cast.learner, cast.track).certificates
-    pdf_of(certificate.id)
+    content, digest = pdf_of(certificate.id)
     files(settings)[0].unlink()
-    pdf_of(certificate.id)
+    assert pdf_of(certificate.id) == (content, digest)
     assert CertificateRendering.objects.count() == 1
+    # And it is there.
+    assert [path.read_bytes() for path in files(settings)] == [content]
 
 
 def test_the_page_bears_the_credential_that_is_given_away() -> None:

@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
 from cerply.env import Env
+from tests.certificates.sealers import Authority, Key, make_key, pem_of, pem_of_key, write_seal
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 GOOD = {
@@ -96,3 +99,96 @@ def test_staging_takes_a_strong_admin_token_and_no_published_one() -> None:
 def test_a_switch_is_on_only_when_true(value: str, expected: Any) -> None:
     assert Env({"FF_GAMIFICATION_V1": value}).flag("FF_GAMIFICATION_V1") is expected
     assert Env({}).flag("FF_GAMIFICATION_V1") is False
+
+
+# -- the seal --
+
+AUTHORITY = Authority()
+SEAL = AUTHORITY.make_seal()
+OTHERS: list[Key] = [
+    ec.generate_private_key(ec.SECP384R1()),
+    ec.generate_private_key(ec.SECP256K1()),
+    ed25519.Ed25519PrivateKey.generate(),
+    rsa.generate_private_key(65537, 2048),
+]
+WITH_PASSPHRASE = SEAL.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
+CHAIN = pem_of(*SEAL.certificates)
+
+
+def test_without_a_seal_there_is_none() -> None:
+    assert Env(GOOD).seal("PDF_SEAL_CERTIFICATE", "PDF_SEAL_KEY") is None
+
+
+def test_a_seal_is_read_with_its_chain(tmp_path: Path) -> None:
+    seal = Env(write_seal(tmp_path, SEAL)).seal("PDF_SEAL_CERTIFICATE", "PDF_SEAL_KEY")
+    assert seal is not None
+    assert seal.certificates == SEAL.certificates
+    assert seal.key.public_key() == SEAL.key.public_key()
+
+
+@pytest.mark.parametrize(
+    ("refused", "because", "certificates", "key"),
+    [
+        *[
+            ("PDF_SEAL_KEY", "must be a P-256 key", pem_of(AUTHORITY.certify(other)), pem_of_key(other))
+            for other in OTHERS
+        ],
+        ("PDF_SEAL_KEY", "must not have a passphrase", CHAIN, WITH_PASSPHRASE),
+        ("PDF_SEAL_KEY", "in PEM", CHAIN, CHAIN),
+        ("PDF_SEAL_KEY", "in PEM", CHAIN, b""),
+        ("PDF_SEAL_KEY", "path", CHAIN, None),
+        ("PDF_SEAL_CERTIFICATE", "path", None, pem_of_key(SEAL.key)),
+        ("PDF_SEAL_CERTIFICATE", "in PEM", b"nonsense", pem_of_key(SEAL.key)),
+        ("PDF_SEAL_CERTIFICATE", "in PEM", pem_of_key(SEAL.key), pem_of_key(SEAL.key)),
+        ("PDF_SEAL_CERTIFICATE", "does not belong", CHAIN, pem_of_key(make_key())),
+        ("PDF_SEAL_CERTIFICATE", "does not belong", pem_of(*reversed(SEAL.certificates)), pem_of_key(SEAL.key)),
+        (
+            "PDF_SEAL_CERTIFICATE",
+            "is not a chain",
+            pem_of(SEAL.certificates[0], Authority().certificate),
+            pem_of_key(SEAL.key),
+        ),
+        (
+            "PDF_SEAL_CERTIFICATE",
+            "not in its time",
+            pem_of(AUTHORITY.certify(SEAL.key, begins=-9, days=-1)),
+            pem_of_key(SEAL.key),
+        ),
+        (
+            "PDF_SEAL_CERTIFICATE",
+            "not in its time",
+            pem_of(AUTHORITY.certify(SEAL.key, begins=9)),
+            pem_of_key(SEAL.key),
+        ),
+        (
+            "PDF_SEAL_CERTIFICATE",
+            "allowed to sign",
+            pem_of(AUTHORITY.certify(SEAL.key, for_authority=True)),
+            pem_of_key(SEAL.key),
+        ),
+    ],
+)
+def test_a_seal_of_no_use_is_refused(
+    refused: str, because: str, certificates: bytes | None, key: bytes | None, tmp_path: Path
+) -> None:
+    for name, content in (("certificates", certificates), ("key", key)):
+        if content is not None:
+            (tmp_path / name).write_bytes(content)
+    env = Env({"PDF_SEAL_CERTIFICATE": str(tmp_path / "certificates"), "PDF_SEAL_KEY": str(tmp_path / "key")})
+    with pytest.raises(SystemExit) as caught:
+        env.seal("PDF_SEAL_CERTIFICATE", "PDF_SEAL_KEY")
+    [line] = str(caught.value).splitlines()
+    assert line.startswith(f"Cerply does not start: {refused} ")
+    assert because in line
+    assert str(tmp_path) not in line
+
+
+@pytest.mark.slow
+def test_production_starts_with_a_seal_and_with_half_a_one_it_does_not(tmp_path: Path) -> None:
+    whole = write_seal(tmp_path, SEAL)
+    assert start(**whole).returncode == 0
+    for missing in whole:
+        done = start(**whole | {missing: None})
+        assert done.returncode != 0
+        [line] = done.stderr.strip().splitlines()
+        assert line.startswith(f"Cerply does not start: {missing} is not set")
