@@ -34,6 +34,16 @@ def months_after(moment: datetime, months: int) -> datetime:
     return moment.replace(year=year, month=month + 1, day=min(moment.day, monthrange(year, month + 1)[1]))
 
 
+def whole_second(moment: datetime) -> datetime:
+    """Without its fraction, as in what is signed: verifiers differ in how they read one that ends in zeros."""
+    return moment.replace(microsecond=0)
+
+
+def rfc3339_seconds(moment: datetime) -> str:
+    """RFC 3339 in UTC without a fraction: ``2026-01-31T09:05:00Z``."""
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
 def rfc3339(moment: datetime) -> str:
     """RFC 3339 in UTC with six decimals, ending in ``Z``: ``2026-01-31T09:05:00.000000Z``."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -7,6 +7,11 @@ import structlog
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
+def _console() -> structlog.dev.ConsoleRenderer:
+    """Without the local variables of a traceback: a key may be among them."""
+    return structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+
+
 def logging_config(*, json: bool, level: str) -> dict[str, Any]:
     """The ``LOGGING`` setting: everything to standard error, with the request id."""
     shared: list[structlog.typing.Processor] = [
@@ -17,9 +22,7 @@ def logging_config(*, json: bool, level: str) -> dict[str, Any]:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info if json else structlog.stdlib.PositionalArgumentsFormatter(),
     ]
-    renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer(ensure_ascii=False) if json else structlog.dev.ConsoleRenderer(colors=False)
-    )
+    renderer: structlog.typing.Processor = structlog.processors.JSONRenderer(ensure_ascii=False) if json else _console()
     return {
         "version": 1,
         "disable_existing_loggers": False,

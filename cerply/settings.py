@@ -68,6 +68,8 @@ RATE_LIMITS = {
     "sign_in_email": env.rate("RATE_LIMIT_SIGN_IN_EMAIL", "1000/minute" if RELAXED else "30/minute"),
     "password_link_email": env.rate("RATE_LIMIT_PASSWORD_LINK_EMAIL", "1000/minute" if RELAXED else "5/hour"),
     "verification": env.rate("RATE_LIMIT_VERIFICATION", "1000/second" if RELAXED else "60/minute"),
+    # To look into a file that a stranger made takes up to a second of CPU.
+    "files": env.rate("RATE_LIMIT_FILES", "1000/second" if RELAXED else "20/minute"),
 }
 # How many proxies in front of us append to X-Forwarded-For; 0: the peer's address is the client's.
 TRUSTED_PROXIES = env.number("TRUSTED_PROXIES", 0)

@@ -2,11 +2,15 @@
 
 import os
 
-from django.core.wsgi import get_wsgi_application
+import django
+
+from cerply.serving import Application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cerply.settings")
 
-application = get_wsgi_application()
+django.setup(set_prefix=False)
+
+application = Application()
 
 # It needs the applications that were set up just now.
 from certificates.checks import refuse_another_host  # noqa: E402

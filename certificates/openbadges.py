@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 from django.conf import settings
 
 from cerply.accounts.pictures import logo_digest
-from cerply.clock import rfc3339
+from cerply.clock import rfc3339_seconds
 from cerply.tracks.models import TrackVersion
 from certificates.jsonld import CREDENTIALS_V2, OPEN_BADGES
 from certificates.models import Issuer, Source, StatusSlot
@@ -56,8 +56,8 @@ def unsigned(claim: Claim, issuer: Issuer, slot: StatusSlot) -> dict[str, Any]:
         "type": ["VerifiableCredential", "OpenBadgeCredential"],
         "name": claim.achievement["name"],
         "issuer": profile(issuer),
-        "validFrom": rfc3339(claim.issued_at),
-        **({"validUntil": rfc3339(claim.valid_until)} if claim.valid_until else {}),
+        "validFrom": rfc3339_seconds(claim.issued_at),
+        **({"validUntil": rfc3339_seconds(claim.valid_until)} if claim.valid_until else {}),
         "credentialSubject": {
             # Random, and of this credential alone: it tells nobody who else holds what.
             "id": f"urn:uuid:{uuid4()}",

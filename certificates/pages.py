@@ -19,7 +19,7 @@ from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 
 from cerply import clock
-from cerply.errors import RateLimited
+from cerply.errors import RateLimited, ServiceUnavailable
 from cerply.identifiers import parse_uuid
 from cerply.parsers import read_body
 from cerply.permissions import ANONYMOUS
@@ -60,19 +60,23 @@ class PageView(View):
     http_method_names: ClassVar[list[str]] = ["get", "head", "post"]  # type: ignore[misc]
     language: str
 
+    @property
+    def rate_class(self) -> str:
+        return "verification"
+
     @method_decorator(csrf_exempt)  # a form without a session: there is nothing to forge
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         chosen = request.GET.get("lang", "")
         self.language = chosen if chosen in LANGUAGES else preferred(request.headers.get("Accept-Language", ""))
         response: HttpResponseBase
         try:
-            spend("verification", client_address(request))
+            spend(self.rate_class, client_address(request))
             response = super().dispatch(request, *args, **kwargs)
         except RateLimited as exc:
             wait = exc.headers["Retry-After"]
             response = self.message("limited", self.say("limited.more", seconds=wait), 429)
             response["Retry-After"] = wait
-        except (OperationalError, InterfaceError):
+        except (OperationalError, InterfaceError, ServiceUnavailable):
             response = self.message("unavailable", self.say("unavailable.more"), 503)
         for name, value in HEADERS.items():
             response[name] = value
@@ -148,7 +152,7 @@ class CertificatePage(PageView):
             "share": request.GET["share"] if by_link and credential.document else None,
             "status_list": credential.status_list.url,
             "status_index": credential.status_index,
-            "linkedin": sharing.linkedin_url(certificate) if request.user.pk == certificate.learner_id else None,
+            "linkedin": self.linkedin(certificate, status),
         }
         if link and by_link and request.method == "GET":
             sharing.record_use(link, actor=ANONYMOUS.actor)
@@ -171,6 +175,11 @@ class CertificatePage(PageView):
             "tone": TONES[Status(state)] if state in Status.values else "none",
         }
 
+    def linkedin(self, certificate: Certificate, state: str) -> str | None:
+        """For the holder alone, of what she may show."""
+        shows = state in (Status.VALID, Status.EXPIRED) and self.request.user.pk == certificate.learner_id
+        return sharing.linkedin_url(certificate) if shows else None
+
     def link_to(self, certificate: Certificate) -> ShareLink | None:
         """The share link that brought the visitor here, if it still counts."""
         secret = self.request.GET.get("share")
@@ -181,6 +190,10 @@ class CertificatePage(PageView):
 
 class FilePage(PageView):
     """Where a file can be checked."""
+
+    @property
+    def rate_class(self) -> str:
+        return "files" if self.request.method == "POST" else "verification"
 
     def get(self, request: HttpRequest) -> HttpResponse:
         return self.page("file", {})

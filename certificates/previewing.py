@@ -11,7 +11,7 @@ from cerply.tracks.models import TrackVersion
 from certificates.designs import Design, unsaved
 from certificates.models import Certificate, Credential, Language, Source
 from certificates.pdf import render
-from certificates.rendering import facts_of
+from certificates.rendering import dressed
 
 # Known to nobody: who scans the code learns that there is no such certificate.
 NOBODY = UUID("00000000-0000-4000-8000-000000000000")
@@ -41,16 +41,20 @@ def preview(organization: Organization, design: Design, language: Language) -> b
         organization=organization,
         credential=Credential(id=NOBODY, document=""),
         track_version=TrackVersion(title=TRACKS[language], language=language),
-        organization_name=organization.name,
-        learner_name=LEARNERS[language],
-        track_title=TRACKS[language],
         colour=version.printed_colour,
         logo=version.printed_logo,
         design=version,
         language=language,
-        source=Source.SYSTEM,
         public_url=settings.PUBLIC_URL,
+    )
+    facts = dressed(
+        certificate,
+        learner_name=LEARNERS[language],
+        track_title=TRACKS[language],
+        organization_name=organization.name,
         issued_at=now,
         expires_at=now + timedelta(days=730),
+        source=Source.SYSTEM,
+        credential="",
     )
-    return render(facts_of(certificate))
+    return render(facts)

@@ -14,7 +14,7 @@ import base58
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from cerply.clock import rfc3339
+from cerply.clock import rfc3339_seconds
 from certificates.jsonld import canonical_hash
 
 CRYPTOSUITE = "eddsa-rdfc-2022"
@@ -43,7 +43,7 @@ def options(verification_method: str, created: datetime) -> dict[str, Any]:
     return {
         "type": "DataIntegrityProof",
         "cryptosuite": CRYPTOSUITE,
-        "created": rfc3339(created),
+        "created": rfc3339_seconds(created),
         "verificationMethod": verification_method,
         "proofPurpose": "assertionMethod",
     }

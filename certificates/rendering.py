@@ -1,17 +1,21 @@
 """Rendering certificates to PDF, once each; sealed, where there is a seal, before anybody sees them."""
 
 import hashlib
+import json
 import logging
+from datetime import datetime
+from typing import TypedDict, Unpack
 from uuid import UUID
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
 
-from certificates import sealing
+from certificates import sealing, signing
 from certificates.designs import fill, signatories_of
 from certificates.models import Certificate, CertificateRendering, Language, Layout, Source
 from certificates.pdf import INK, CertificateFacts, SignatoryFacts, render
+from certificates.signed import SignedContent
 from certificates.typesetting import clean
 from certificates.wording import date
 
@@ -23,6 +27,10 @@ LOGO_TYPES = {"png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg"}
 
 class RenderedDifferently(Exception):
     """Fonts or libraries have changed since: the file that was lost must be restored from a backup."""
+
+
+class Altered(Exception):
+    """The credential is not what was signed: nothing of it is printed."""
 
 
 class NotRendered(Exception):
@@ -140,28 +148,51 @@ def issued_as(content: bytes) -> CertificateRendering | None:
 
 
 def facts_of(certificate: Certificate) -> CertificateFacts:
-    """What was frozen when it was issued."""
+    """What the signed credential says, in the dress that was frozen when it was issued. Raises `Altered`."""
+    if not signing.is_intact(certificate.credential):
+        raise Altered(f"The credential of certificate {certificate.id} was altered since it was signed.")
+    signed = SignedContent.of(json.loads(certificate.credential.document))
+    return dressed(
+        certificate,
+        learner_name=signed.learner_name or "",
+        track_title=signed.title,
+        organization_name=signed.organization_name,
+        issued_at=signed.issued_at,
+        expires_at=signed.valid_until,
+        source=Source(signed.source),
+        credential=certificate.credential.document,
+    )
+
+
+class Said(TypedDict):
+    """What a page says, for `CertificateFacts`."""
+
+    learner_name: str
+    track_title: str
+    organization_name: str
+    issued_at: datetime
+    expires_at: datetime | None
+    source: Source
+    credential: str
+
+
+def dressed(certificate: Certificate, **said: Unpack[Said]) -> CertificateFacts:
+    """This, in the certificate's language, design, colour and logo."""
     design, language = certificate.design, Language(certificate.language)
-    said = {
-        "learner": clean(certificate.learner_name),
-        "track": clean(certificate.track_title),
-        "organization": clean(certificate.organization_name),
-        "date": date(certificate.issued_at, language),
+    placeholders = {
+        "learner": clean(said["learner_name"]),
+        "track": clean(said["track_title"]),
+        "organization": clean(said["organization_name"]),
+        "date": date(said["issued_at"], language),
     }
     return CertificateFacts(
+        **said,
         certificate_id=certificate.id,
-        learner_name=certificate.learner_name,
-        track_title=certificate.track_title,
         track_language=certificate.track_version.language,
-        organization_name=certificate.organization_name,
-        issued_at=certificate.issued_at,
-        expires_at=certificate.expires_at,
         verification_url=certificate.printed_url,
-        source=Source(certificate.source),
-        credential=certificate.credential.document,
         language=language,
         layout=Layout(design.layout) if design else Layout.CLASSIC,
-        statement=fill(design.texts.get(language, ""), said) if design else "",
+        statement=fill(design.texts.get(language, ""), placeholders) if design else "",
         signatories=tuple(
             SignatoryFacts(name=signatory.name, title=signatory.title, signature=_picture(signatory.signature))
             for signatory in (signatories_of(design) if design else ())

@@ -13,7 +13,7 @@ from cerply import clock
 from cerply.accounts.models import User
 from cerply.errors import Conflict
 from cerply.permissions import Actor
-from certificates import status_lists
+from certificates import signing, status_lists
 from certificates.credentials import certify
 from certificates.issuing import issued_event
 from certificates.keys import signer_of
@@ -49,6 +49,8 @@ def replace(certificate_id: UUID, reason: str, *, actor: Actor, learner_name: st
         raise Conflict("The certificate is renewed, and runs out by itself. Replace its successor.")
     if not old.credential.document:
         raise Conflict("What the certificate said is erased: there is nothing to issue again.")
+    if not signing.is_intact(old.credential):
+        raise Conflict("The certificate's credential was altered since it was signed: it is not issued again.")
     name = learner_name or User.objects.values_list("name", flat=True).get(id=old.learner_id)
     if name == old.learner_name:
         raise Conflict("The certificate bears this name already. Correct the learner's name first, or give another.")

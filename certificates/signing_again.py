@@ -10,7 +10,7 @@ from audit.models import EventType
 from audit.recording import Event, record
 from cerply import clock
 from cerply.permissions import Actor
-from certificates import proofs, signing
+from certificates import signing
 from certificates.keys import signer_of
 from certificates.models import Certificate, Credential
 
@@ -39,14 +39,14 @@ def sign_again() -> str:
 
 @transaction.atomic
 def _sign(credential_id: UUID) -> bool:
-    """False if it is done already. What does not have the digest that was signed is not genuine, and not signed."""
+    """False if it is done already. What its key has not signed as it stands is not genuine, and not signed."""
     organization_id = Credential.objects.values_list("organization_id", flat=True).get(id=credential_id)
     signer = signer_of(organization_id, actor=ACTOR)
-    credentials = Credential.objects.with_compromised_key().select_related("issuer")
+    credentials = Credential.objects.with_compromised_key().select_related("issuer", "key")
     credential = credentials.select_for_update(of=("self",)).filter(id=credential_id).first()
     if credential is None:
         return False
-    if proofs.digest_of_text(credential.document) != bytes(credential.digest):
+    if not signing.is_intact(credential):
         raise ValueError(f"The document of credential {credential_id} was altered.")
     before = {"keyId": str(credential.key_id), "proofValue": credential.proof_value}
     signed = signing.sign(json.loads(credential.document), credential.issuer, signer, clock.now())

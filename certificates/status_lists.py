@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 
 from cerply import clock
-from cerply.clock import rfc3339
+from cerply.clock import rfc3339_seconds
 from cerply.permissions import Actor
 from certificates import keys, signing
 from certificates.jsonld import CREDENTIALS_V2
@@ -145,8 +145,8 @@ def _unsigned(status_list: StatusList, valid_from: datetime, valid_until: dateti
         "id": status_list.url,
         "type": ["VerifiableCredential", "BitstringStatusListCredential"],
         "issuer": status_list.issuer.did,
-        "validFrom": rfc3339(valid_from),
-        "validUntil": rfc3339(valid_until),
+        "validFrom": rfc3339_seconds(valid_from),
+        "validUntil": rfc3339_seconds(valid_until),
         "credentialSubject": {
             "id": f"{status_list.url}#list",
             "type": "BitstringStatusList",

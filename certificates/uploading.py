@@ -17,7 +17,7 @@ CREDENTIAL_TYPES = ("application/vc", "application/ld+json")
 class VerifyFileView(ApiView):
     public = True
     idempotent = False
-    rate_class = "verification"
+    rate_class = "files"
     body_limit = verifying.LARGEST_FILE
     content_types = (*CREDENTIAL_TYPES, PDF)
 

@@ -6,6 +6,7 @@ has not its signature, which only who has the credential knows: its id stands on
 
 import base64
 import json
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -94,7 +95,8 @@ class Verdict:
 
 def verify_file(content: bytes) -> Verdict:
     """A PDF or a credential, whichever it is."""
-    return verify_pdf(content) if b"%PDF-" in content[:1024] else verify_credential(content)
+    is_pdf = b"%PDF-" in content[:1024] and not content.removeprefix(BOM_UTF8).lstrip().startswith(b"{")
+    return verify_pdf(content) if is_pdf else verify_credential(content)
 
 
 def verify_credential(content: bytes) -> Verdict:
@@ -126,10 +128,11 @@ def verify_pdf(content: bytes) -> Verdict:
     if rendering is None:
         return _verify_attachment(content)
     credential = rendering.certificate.credential
-    checks = [Check(What.FILE, True, "file.passed"), *credential_checks(credential)]
+    file = Check(What.FILE, True, "file.passed")
+    checks = [file, *credential_checks(credential)]
     if not rendering.bears_current_proof:
         # Its credential was signed again since: a compromised key signed what this one bears.
-        checks.append(Check(What.KEY, False, "key.failed"))
+        checks = [file, Check(What.KEY, False, "key.failed"), status_check(credential)]
     genuine = all(check.passed for check in checks if check.what is not What.STATUS)
     return Verdict(
         checks=checks,
@@ -220,7 +223,7 @@ def _readable(content: bytes, checks: list[Check]) -> dict[str, Any] | None:
         checks.append(Check(What.FORMAT, False, "format.failed.size"))
         return None
     try:
-        document = parse_json(content)
+        document = parse_json(content.removeprefix(BOM_UTF8))
     except Malformed:
         checks.append(Check(What.FORMAT, False, "format.failed.json"))
         return None

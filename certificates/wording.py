@@ -124,7 +124,7 @@ WORDING = {
         basis={
             Source.SELF: "استنادًا إلى إجابات مسجّلة ذاتيًا.",
             Source.SYSTEM: "استنادًا إلى إجابات سجّلتها أنظمة المؤسسة.",
-            Source.OUTSIDE: "أُنجز خارج Cerply بتأكيد من المؤسسة.",
+            Source.OUTSIDE: "أنجز خارج Cerply بتأكيد من المؤسسة.",
         },
         issued="تاريخ الإصدار",
         valid_until="صالحة حتى",

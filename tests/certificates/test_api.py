@@ -75,6 +75,9 @@ def test_the_organizations_certificates_with_filters(api: Api, cast: Cast, certi
     other = make_track(cast.organization, items=1)
     [second] = complete(cast.colleague, other).certificates
     complete(cast.outsider, cast.outside_track)
+    # They are issued in the same second.
+    certificate.issued_at -= timedelta(seconds=1)
+    certificate.save(update_fields=["issued_at"])
     before = clock.now()
     revoke(second.id, "A mistake.", actor=ACTOR)
 

@@ -85,6 +85,18 @@ def test_what_was_altered_is_not_signed_again(cast: Cast) -> None:
     assert list(Credential.objects.with_compromised_key()) == [certificate.credential]
 
 
+def test_a_digest_that_was_altered_too_is_not_signed_again(cast: Cast) -> None:
+    """Who can write to the database can compute a digest; only the key makes a signature of it."""
+    [certificate] = complete(cast.learner, cast.track).certificates
+    altered = certificate.credential.document.replace("Maya Lindqvist", "Somebody Else")
+    digest = proofs.digest_of_text(altered)
+    Credential.objects.update(document=altered, digest=digest)
+    keys.compromise(certificate.credential.key_id, actor=ACTOR, reason="x")
+    with pytest.raises(NotSigned, match=str(certificate.id)):
+        sign_again()
+    assert Credential.objects.get().proof_value == certificate.signature
+
+
 def test_the_pdf_is_made_again(cast: Cast) -> None:
     [certificate] = complete(cast.learner, cast.track).certificates
     before = pdf_of(certificate.id)[0]

@@ -392,8 +392,16 @@ def test_too_many_from_one_address(settings: Any, certificate: Certificate) -> N
     assert 0 < int(answers[2].headers["Retry-After"]) <= 3600
     assert answers[2].headers["Cache-Control"] == "no-store"
     assert b"Too many checks" in answers[2].content
-    assert client.post("/verify").status_code == 429
+    assert client.get("/verify").status_code == 429
     assert Client(REMOTE_ADDR="192.0.2.79").get(path_of(certificate)).status_code == 200
+
+
+def test_too_many_files_from_one_address(settings: Any, certificate: Certificate) -> None:
+    settings.RATE_LIMITS = settings.RATE_LIMITS | {"files": "2/hour"}
+    client = Client(REMOTE_ADDR="192.0.2.80")
+    assert [client.post("/verify").status_code for _ in range(3)] == [400, 400, 429]
+    assert client.get(path_of(certificate)).status_code == 200
+    assert client.get("/verify").status_code == 200
 
 
 WITHOUT_DATABASE = """

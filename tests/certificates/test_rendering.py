@@ -14,8 +14,9 @@ from pytest_django import Settings
 
 from cerply.accounts.models import User
 from certificates.keys import compromise
-from certificates.models import Certificate, CertificateRendering
-from certificates.rendering import NotRendered, issued_as, pdf_of, render_owed
+from certificates.models import Certificate, CertificateRendering, Credential
+from certificates.proofs import digest_of_text
+from certificates.rendering import Altered, NotRendered, issued_as, pdf_of, render_owed
 from certificates.signing_again import sign_again
 from tests.factories import ACTOR, complete, make_cast, make_organization, make_track, make_user
 from tests.processes import run_python
@@ -98,6 +99,24 @@ def test_one_that_cannot_be_rendered_keeps_no_other_waiting(caplog: pytest.LogCa
         render_owed()
     assert list(Certificate.objects.owed_a_pdf()) == [bad]
     assert str(bad.id) in caplog.text
+
+
+def test_the_page_says_what_was_signed_whatever_the_row_says(caplog: pytest.LogCaptureFixture) -> None:
+    cast = make_cast()
+    [certificate] = complete(cast.learner, cast.track).certificates
+    Certificate.objects.update(learner_name="Somebody Else", track_title="Brain Surgery")
+    text = PdfReader(BytesIO(pdf_of(certificate.id)[0])).pages[0].extract_text()
+    assert "Maya" in text
+    assert "Surgery" not in text
+
+
+def test_what_was_altered_is_not_printed() -> None:
+    cast = make_cast()
+    [certificate] = complete(cast.learner, cast.track).certificates
+    document = certificate.credential.document.replace("Maya Lindqvist", "Somebody Else")
+    Credential.objects.update(document=document, digest=digest_of_text(document))
+    with pytest.raises(Altered, match=str(certificate.id)):
+        pdf_of(certificate.id)
 
 
 def test_a_lost_logo_keeps_nobody_from_her_certificate() -> None:

@@ -158,7 +158,7 @@ def test_a_page_that_would_be_another_is_not_sealed_in_its_place(
 ) -> None:
     pdf_of(certificate.id)
     lose(settings)
-    Certificate.objects.update(learner_name="Somebody Else")
+    Certificate.objects.update(colour="#123456")
     with pytest.raises(RenderedDifferently):
         pdf_of(certificate.id)
     assert CertificateRendering.objects.count() == 1

@@ -19,6 +19,7 @@ from cerply import clock
 from cerply.accounts.organizations import close_organization
 from cerply.clock import rfc3339
 from cerply.errors import Conflict
+from certificates import proofs
 from certificates.models import Certificate, Credential, RevocationCode, Status, StatusList, Suspension
 from certificates.replacing import replace
 from certificates.representation import SENTENCES
@@ -224,6 +225,14 @@ def test_replaced_with_a_name_that_is_given(api: Api, cast: Cast, certificate: C
     third = api.post(path, {"reason": "Back."}, by=cast.admin)
     assert third.body["certificate"]["learner"]["name"] == "Maya Lindqvist"
     assert Certificate.objects.standing().count() == 1
+
+
+def test_what_was_altered_is_not_replaced(api: Api, cast: Cast, certificate: Certificate) -> None:
+    altered = certificate.credential.document.replace("Fire Safety", "Brain Surgery")
+    Credential.objects.update(document=altered, digest=proofs.digest_of_text(altered))
+    body = {"reason": "misspelt", "learnerName": "Maja Lindqvist"}
+    answer = api.post(f"/certificates/{certificate.id}/replace", body, by=cast.admin)
+    assert (answer.status, answer.code, Certificate.objects.count()) == (409, "CONFLICT", 1)
 
 
 def test_what_cannot_be_replaced(api: Api, cast: Cast, certificate: Certificate) -> None:

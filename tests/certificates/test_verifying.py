@@ -3,6 +3,7 @@
 import json
 import signal
 import zlib
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from io import BytesIO
 from typing import Any
@@ -10,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
@@ -232,6 +234,30 @@ def test_all_that_we_issue_has_the_shape(cast: Cast, document: dict[str, Any]) -
     assert list(shape.misfits(document)) == []
     assert list(shape.differences(document, {**document, "evidence": []})) == ["evidence"]
     assert list(shape.differences({"a": True}, {"a": 1})) == ["a"]
+
+
+def test_a_byte_order_mark_and_a_pdf_in_a_name_do_not_matter(certificate: Certificate) -> None:
+    content = certificate.credential.document.encode()
+    assert verifying.verify_file(BOM_UTF8 + content).is_genuine
+    [first, *_] = verifying.verify_file(b'{"name": "%PDF-"}').checks
+    assert (first.what, first.passed) == ("format", False)
+
+
+def test_while_as_many_are_looked_into_as_may_no_other_is(api: Api, db: None) -> None:
+    content = b"%PDF-1.7 not one of ours"
+    another = connection.copy()
+    try:
+        with another.cursor() as cursor:
+            for slot in confinement.SLOTS:
+                cursor.execute("SELECT pg_advisory_lock(%s)", [slot])
+            answer = api.post(PATH, content, **PDF)
+            assert (answer.status, answer.headers["Retry-After"]) == (503, "2")
+            page = Client().post("/verify", {"file": BytesIO(content)})
+            assert page.status_code == 503
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [confinement.SLOTS[-1]])
+            assert api.post(PATH, content, **PDF).status == 200
+    finally:
+        another.close()
 
 
 # -- erased --
