@@ -47,7 +47,7 @@ def replace(certificate_id: UUID, reason: str, *, actor: Actor, learner_name: st
         raise Conflict(refusal)
     if old.renewed_at:
         raise Conflict("The certificate is renewed, and runs out by itself. Replace its successor.")
-    if not old.credential.document:
+    if old.erased_at or not old.credential.document:
         raise Conflict("What the certificate said is erased: there is nothing to issue again.")
     name = learner_name or User.objects.values_list("name", flat=True).get(id=old.learner_id)
     if name == old.learner_name:
