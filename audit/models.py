@@ -25,6 +25,7 @@ class EventType(models.TextChoices):
     CERTIFICATE_SUSPENDED = "certificate_suspended", "Certificate suspended"
     CERTIFICATE_REINSTATED = "certificate_reinstated", "Certificate reinstated"
     CERTIFICATE_REPLACED = "certificate_replaced", "Certificate replaced"
+    CERTIFICATE_ERASED = "certificate_erased", "Certificate erased"
     NOTIFICATION_MARKED_READ = "notification_marked_read", "Notification marked as read"
     PREFERENCES_CHANGED = "preferences_changed", "Notification preferences changed"
 
@@ -73,6 +74,12 @@ class EventType(models.TextChoices):
     SHARE_LINK_USED = "share_link_used", "Share link used"
     SHARE_LINK_WITHDRAWN = "share_link_withdrawn", "Share link withdrawn"
     NAME_VISIBILITY_CHANGED = "name_visibility_changed", "Visibility of a name changed"
+    CREDENTIAL_ERASED = "credential_erased", "Credential erased"
+    NAME_ERASED = "name_erased", "Name erased"
+    KEEPSAKE_LINK_MAILED = "keepsake_link_mailed", "Link to certificates mailed"
+    KEEPSAKE_LINK_REQUESTED = "keepsake_link_requested", "Link to certificates requested"
+    KEEPSAKE_LINK_USED = "keepsake_link_used", "Link to certificates used"
+    KEEPSAKE_LINK_WITHDRAWN = "keepsake_link_withdrawn", "Link to certificates withdrawn"
     CREDENTIAL_SIGNED_AGAIN = "credential_signed_again", "Credential signed again"
     AUDIT_PURGED = "audit_purged", "Audit purged"
 

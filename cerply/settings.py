@@ -293,6 +293,8 @@ JOBS = {
     "sign_again": {"run": "certificates.signing_again.sign_again", "cron": "*/5 * * * *"},
     "sign_status_lists": {"run": "certificates.status_lists.sign_lapsing", "cron": "*/5 * * * *"},
     "remind_of_expiry": {"run": "certificates.reminding.remind", "cron": "30 6 * * *"},
+    "settle_erasures": {"run": "certificates.erasing.settle_owed", "cron": "*/5 * * * *"},
+    "mail_keepsakes": {"run": "certificates.keepsakes.mail_keepsakes", "cron": "*/5 * * * *"},
     "issue_in_bulk": {"run": "gamification.bulk_issuing.resume", "cron": "*/5 * * * *"},
     "catch_up_features": {"run": "gamification.catchup.resume", "cron": "*/5 * * * *"},
 }

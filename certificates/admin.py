@@ -19,7 +19,8 @@ from cerply.accounts.models import User
 from cerply.console import DayFilter, NothingForm, Question, ReadOnlyAdmin, actor_of, ask, change_url
 from certificates import design_admin as _design_admin  # noqa: F401 - registers itself
 from certificates import identity, keys
-from certificates.admin_lifetime import LifetimeActions
+from certificates import keepsake_admin as _keepsake_admin  # noqa: F401 - registers itself
+from certificates.admin_erasing import ErasingActions
 from certificates.models import Certificate, CertificateQuerySet, Credential, Issuer, SigningKey, Status
 from certificates.revoking import can_be_revoked
 from certificates.suspending import can_be_reinstated, can_be_suspended
@@ -38,7 +39,7 @@ class StatusFilter(DropdownFilter):
 
 
 @admin.register(Certificate)
-class CertificateAdmin(LifetimeActions):
+class CertificateAdmin(ErasingActions):
     list_display = ["learner_name", "track_title", "organization", "status", "issued_at", "revoked_at"]
     list_select_related = ["organization"]
     list_filter = [
@@ -66,6 +67,7 @@ class CertificateAdmin(LifetimeActions):
         "replacement_reason",
         "replaces",
         "replaced_by",
+        "erased_at",
         "signing_key",
         "signature",
         "name_visible",
@@ -74,11 +76,12 @@ class CertificateAdmin(LifetimeActions):
         "download",
     ]
     readonly_fields = ["status", "signing_key", "signature", "page", "verification", "download"]
-    actions_detail = [*LifetimeActions.lifetime_actions, "trail"]
+    actions_detail = [*ErasingActions.lifetime_actions, "erase_certificate", "trail"]
 
     def unfit_actions(self, row: Certificate) -> Collection[str]:
         fit = {"revoke": can_be_revoked, "suspend": can_be_suspended, "reinstate": can_be_reinstated}
-        return [name for name, can_be in fit.items() if not can_be(row)]
+        unfit = [name for name, can_be in fit.items() if not can_be(row)]
+        return [*unfit, "replace", "erase"] if row.erased_at else unfit
 
     def find(self, queryset: QuerySet[Certificate], term: str, key: UUID | None) -> QuerySet[Certificate]:
         """Exact matches alone: each of them is a look into an index."""

@@ -13,21 +13,20 @@ from rest_framework.response import Response
 from cerply import clock
 from cerply.errors import Gone, NotFound
 from cerply.openapi import PAGE_PARAMETERS
-from certificates import representation, serializers, sharing
+from certificates import rendering, representation, serializers, sharing
 from certificates.downloading import record_credential_download
 from certificates.models import Certificate, ShareLink
 from certificates.views import TAGS, CertificateView, GivenAwayView
 from ops.api import ApiView
 
 CREDENTIAL = "application/vc"
-ERASED = "The credential was erased. Copies of it can still be verified."
 
 
 def credential_answer(certificate: Certificate) -> HttpResponse:
     """The credential, byte for byte; 410 once it is erased."""
     document = certificate.credential.document.encode()
     if not document:
-        raise Gone(ERASED)
+        raise Gone(rendering.ERASED)
     answer = HttpResponse(document, content_type=CREDENTIAL)
     answer["Content-Disposition"] = f'attachment; filename="credential-{certificate.id}.json"'
     answer["ETag"] = quote_etag(hashlib.sha256(document).hexdigest())
@@ -123,7 +122,7 @@ class ShareLinksView(HolderView):
         "certificate is neither revoked, suspended nor replaced, until she withdraws it.",
         tags=TAGS,
         request=None,
-        responses={201: serializers.NewShareLink},
+        responses={201: serializers.NewShareLink, 410: OpenApiTypes.OBJECT},
     )
     def post(self, request: Request, certificate_id: UUID) -> Response:
         link, secret = sharing.share(self.certificate, actor=self.caller.actor)

@@ -11,6 +11,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
 
+from cerply.errors import Gone
 from certificates import sealing, signing
 from certificates.designs import fill, signatories_of
 from certificates.models import Certificate, CertificateRendering, Language, Layout, Source
@@ -22,6 +23,7 @@ from certificates.wording import date
 logger = logging.getLogger(__name__)
 
 MOST_IN_A_RUN = 2000
+ERASED = "The name was removed from this certificate, and its files with it. Copies of it can still be verified."
 LOGO_TYPES = {"png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg"}
 
 
@@ -64,11 +66,14 @@ def render_owed() -> str:
 
 
 def pdf_of(certificate_id: UUID) -> tuple[bytes, str]:
-    """The PDF and its SHA-256 in hex; rendered now where the job has not come to it yet."""
+    """The PDF and its SHA-256 in hex; rendered now where the job has not come to it yet.
+
+    Raises `Gone` once it is erased.
+    """
     certificate = Certificate.objects.get(id=certificate_id)
     if not certificate.pdf:
         with transaction.atomic():
-            certificate = Certificate.objects.select_for_update().get(id=certificate_id)
+            certificate = _locked(certificate_id)
             if not certificate.pdf:
                 _render(certificate)
     content = _stored(certificate)
@@ -76,6 +81,14 @@ def pdf_of(certificate_id: UUID) -> tuple[bytes, str]:
         logger.warning("the storage has lost or damaged %s: it is rendered again", certificate.pdf)
         return _render_again(certificate_id)
     return content, certificate.pdf_sha256
+
+
+def _locked(certificate_id: UUID) -> Certificate:
+    """Whoever erases it comes before, and there is nothing to render; or after, and deletes what was rendered."""
+    certificate = Certificate.objects.select_for_update().get(id=certificate_id)
+    if certificate.erased_at:
+        raise Gone(ERASED)
+    return certificate
 
 
 def _stored(certificate: Certificate) -> bytes | None:
@@ -101,7 +114,7 @@ def _render_again(certificate_id: UUID) -> tuple[bytes, str]:
     copies of it are as genuine as they were.
     """
     with transaction.atomic():
-        certificate = Certificate.objects.select_for_update().get(id=certificate_id)
+        certificate = _locked(certificate_id)
         # Another request may have been faster.
         content = _stored(certificate)
         if content is None:
@@ -121,7 +134,7 @@ def _render_again(certificate_id: UUID) -> tuple[bytes, str]:
 
 def _save(certificate: Certificate, page: bytes, content: bytes) -> None:
     """Under a name that no file has: what a row names is never written over, and so never half written."""
-    name = f"certificates/{certificate.id.hex[:2]}/{certificate.id}.pdf"
+    name = certificate.file_name
     if not certificate.pdf:
         # What somebody left who was killed before the row named it.
         default_storage.delete(name)

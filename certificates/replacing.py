@@ -47,7 +47,7 @@ def replace(certificate_id: UUID, reason: str, *, actor: Actor, learner_name: st
         raise Conflict(refusal)
     if old.renewed_at:
         raise Conflict("The certificate is renewed, and runs out by itself. Replace its successor.")
-    if not old.credential.document:
+    if old.erased_at or not old.credential.document:
         raise Conflict("What the certificate said is erased: there is nothing to issue again.")
     if not signing.is_intact(old.credential):
         raise Conflict("The certificate's credential was altered since it was signed: it is not issued again.")

@@ -5,7 +5,7 @@ from typing import Any
 
 from cerply.clock import rfc3339
 from certificates import sharing, verifying
-from certificates.models import Certificate, RevocationCode, ShareLink, Status, Suspension
+from certificates.models import Certificate, Keepsake, RevocationCode, ShareLink, Status, Suspension
 from certificates.sentences import say
 from certificates.signed import SignedContent
 from certificates.verifying import Verdict
@@ -45,6 +45,8 @@ def certificate(row: Certificate, moment: datetime) -> dict[str, Any]:
         "revokedAt": _or_null(revoked_at),
         "suspendedAt": _or_null(row.suspended_since(moment)),
         "replacedAt": _or_null(replaced_at),
+        # Also of the past: the name is not there any more.
+        "erasedAt": _or_null(row.erased_at),
         "replaces": str(row.replaces_id) if row.replaces_id else None,
         "replacedBy": str(row.replaced_by_id) if row.replaced_by_id else None,
         "status": row.status_at(moment),
@@ -123,6 +125,14 @@ def share_link(row: ShareLink) -> dict[str, Any]:
         "id": str(row.id),
         "createdAt": rfc3339(row.created_at),
         "withdrawnAt": rfc3339(row.withdrawn_at) if row.withdrawn_at else None,
+    }
+
+
+def keepsake(row: Keepsake) -> dict[str, Any]:
+    return {
+        "learnerId": str(row.learner_id),
+        "leftAt": rfc3339(row.left_at),
+        "requestedAt": rfc3339(row.requested_at),
     }
 
 

@@ -50,6 +50,7 @@ class Certificate(serializers.Serializer[Any]):
     revokedAt = MomentField(allow_null=True)
     suspendedAt = MomentField(allow_null=True, help_text="Null unless it is suspended.")
     replacedAt = MomentField(allow_null=True, help_text="When it was issued again with another name.")
+    erasedAt = MomentField(allow_null=True, help_text="When the name was removed, and its files with it.")
     replaces = serializers.UUIDField(allow_null=True, help_text="The one that it renews, or has taken the place of.")
     replacedBy = serializers.UUIDField(allow_null=True, help_text="Its renewal, or the one that has taken its place.")
     status = serializers.ChoiceField(Status.choices)
@@ -64,7 +65,7 @@ class CertificatePage(PageShape):
 
 class Holder(serializers.Serializer[Any]):
     id = serializers.UUIDField()
-    name = serializers.CharField(help_text="As it was when the certificate was issued.")
+    name = serializers.CharField(help_text="As it was when the certificate was issued; empty once it is erased.")
 
 
 class HeldCertificate(Certificate):
@@ -143,6 +144,14 @@ class NewShareLink(ShareLink):
 
 class ShareLinkPage(PageShape):
     shareLinks = ShareLink(many=True)
+
+
+class KeepsakeLink(serializers.Serializer[Any]):
+    """A mail with a link to her certificates is on its way."""
+
+    learnerId = serializers.UUIDField()
+    leftAt = MomentField(help_text="When her account was closed.")
+    requestedAt = MomentField()
 
 
 class Check(serializers.Serializer[Any]):

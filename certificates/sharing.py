@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 from uuid import UUID
@@ -10,9 +11,9 @@ from django.conf import settings
 from django.db import transaction
 
 from audit.models import EventType
-from audit.recording import Event, record
+from audit.recording import Event, record, record_many
 from cerply import clock
-from cerply.errors import Conflict
+from cerply.errors import Conflict, Gone
 from cerply.permissions import Actor
 from certificates.models import Certificate, ShareLink, Status
 
@@ -34,7 +35,9 @@ def url_of(certificate: Certificate, secret: str) -> str:
 def share(certificate: Certificate, *, actor: Actor) -> tuple[ShareLink, str]:
     """The link, and its secret, which nobody can show again."""
     # One after the other, so that there are never too many.
-    Certificate.objects.select_for_update(no_key=True, of=("self",)).get(id=certificate.id)
+    locked = Certificate.objects.select_for_update(no_key=True, of=("self",)).get(id=certificate.id)
+    if locked.erased_at:
+        raise Gone("The name was removed from this certificate: there is nothing to share.")
     if ShareLink.objects.live().filter(certificate=certificate).count() >= MOST_LINKS:
         raise Conflict(f"The certificate has {MOST_LINKS} share links. Withdraw one first.")
     secret = secrets.token_urlsafe(24)
@@ -50,6 +53,14 @@ def withdraw(link: ShareLink, *, actor: Actor) -> None:
     """Ends it at once; of several calls one does it and is audited."""
     if ShareLink.objects.live().filter(id=link.id).update(withdrawn_at=clock.now()):
         record(_event(EventType.SHARE_LINK_WITHDRAWN, link), actor=actor)
+
+
+def withdraw_all(certificates: Iterable[Certificate], *, actor: Actor) -> None:
+    """Ends every link of theirs, in the caller's transaction."""
+    live = ShareLink.objects.live().filter(certificate__in=certificates)
+    links = list(live.order_by("id").select_for_update(no_key=True))
+    ShareLink.objects.filter(id__in=[link.id for link in links]).update(withdrawn_at=clock.now())
+    record_many([_event(EventType.SHARE_LINK_WITHDRAWN, link) for link in links], actor=actor)
 
 
 def shows_name(certificate: Certificate, moment: datetime, *, by_link: bool = False) -> bool:

@@ -3,10 +3,11 @@
 from django.urls import path
 
 from cerply.routing import route
-from certificates import holding, pages, publishing, uploading, views
+from certificates import holding, keepsake_pages, keepsake_views, pages, publishing, uploading, views
 
 urlpatterns = [
     route("learners/<id:learner_id>/certificates", views.LearnerCertificatesView, "learner-certificates"),
+    route("learners/<id:learner_id>/keepsake-link", keepsake_views.KeepsakeLinkView, "keepsake-link"),
     route("certificates", views.CertificatesView, "certificates"),
     route("certificates/verify", uploading.VerifyFileView, "file-verify"),
     route("certificates/<id:certificate_id>", holding.OneCertificateView, "certificate"),
@@ -33,4 +34,7 @@ published = [
 for_people = [
     path("verify", pages.FilePage.as_view(), name="verify-file"),
     path("verify/<id:certificate_id>", pages.CertificatePage.as_view(), name="verify"),
+    path("keep/<segment:secret>", keepsake_pages.KeepsakePage.as_view(), name="keepsake"),
+    path("keep/<segment:secret>/<id:certificate_id>.pdf", keepsake_pages.KeptPdf.as_view(), name="kept-pdf"),
+    path("keep/<segment:secret>/<id:certificate_id>.zip", keepsake_pages.KeptBundle.as_view(), name="kept-bundle"),
 ]

@@ -98,12 +98,14 @@ class CertificateView(ApiView):
 
 
 class GivenAwayView(CertificateView):
-    """What they get of it; nobody does once it is revoked."""
+    """What they get of it; nobody does once it is revoked, or erased."""
 
     def find(self) -> None:
         super().find()
         if self.certificate.revoked_at:
             raise Gone("The certificate was revoked.")
+        if self.certificate.erased_at:
+            raise Gone(rendering.ERASED)
 
     def answer_unless_held(self, answer: HttpResponse) -> HttpResponse:
         """304 without a body where the client has what the answer's ``ETag`` names."""
@@ -117,7 +119,8 @@ class DownloadView(GivenAwayView):
     @extend_schema(
         operation_id="downloadCertificate",
         summary="The certificate as a PDF",
-        description="The same bytes every time. 304 when `If-None-Match` has its `ETag`; 410 when it was revoked.",
+        description="The same bytes every time. 304 when `If-None-Match` has its `ETag`; 410 when it was revoked, or "
+        "erased.",
         tags=TAGS,
         responses={(200, "application/pdf"): OpenApiTypes.BINARY, 304: None, 410: OpenApiTypes.OBJECT},
     )

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cerply.accounts.access import LearnerView
-from cerply.errors import NotFound
+from cerply.errors import Gone, NotFound
 from certificates.jsonld import CREDENTIALS_V2, OPEN_BADGES
 from certificates.publishing import PublishedView
 from gamification import badge_images, baking
@@ -17,6 +17,7 @@ from gamification.certifying import achievement, credential_of
 from gamification.models import BadgeRule, LearnerBadge
 
 TAGS = ["badges"]
+ERASED = "The name was removed from this badge, and its credential with it. Copies of it can still be verified."
 
 
 class EarnedBadgeView(LearnerView):
@@ -33,7 +34,10 @@ class EarnedBadgeView(LearnerView):
         self.award = award
 
     def document(self) -> str:
-        return credential_of(self.award, actor=self.caller.actor).document
+        document = credential_of(self.award, actor=self.caller.actor).document
+        if not document:
+            raise Gone(ERASED)
+        return document
 
     def picture(self) -> str:
         return badge_images.svg(self.award.badge.name, self.award.badge.position)
@@ -44,7 +48,7 @@ class BadgeCredentialView(EarnedBadgeView):
         operation_id="getBadgeCredential",
         summary="An earned badge as an Open Badges 3.0 credential",
         tags=TAGS,
-        responses={(200, "application/vc"): OpenApiTypes.OBJECT},
+        responses={(200, "application/vc"): OpenApiTypes.OBJECT, 410: OpenApiTypes.OBJECT},
     )
     def get(self, request: Request, learner_id: UUID, slug: str) -> HttpResponse:
         return HttpResponse(self.document(), content_type="application/vc")
@@ -55,7 +59,7 @@ class BakedPngView(EarnedBadgeView):
         operation_id="getBadgePng",
         summary="An earned badge as a PNG with its credential baked in",
         tags=TAGS,
-        responses={(200, "image/png"): OpenApiTypes.BINARY},
+        responses={(200, "image/png"): OpenApiTypes.BINARY, 410: OpenApiTypes.OBJECT},
     )
     def get(self, request: Request, learner_id: UUID, slug: str) -> HttpResponse:
         baked = baking.bake_png(badge_images.png(self.picture()), self.document())
@@ -67,7 +71,7 @@ class BakedSvgView(EarnedBadgeView):
         operation_id="getBadgeSvg",
         summary="An earned badge as an SVG with its credential baked in",
         tags=TAGS,
-        responses={(200, "image/svg+xml"): OpenApiTypes.BINARY},
+        responses={(200, "image/svg+xml"): OpenApiTypes.BINARY, 410: OpenApiTypes.OBJECT},
     )
     def get(self, request: Request, learner_id: UUID, slug: str) -> HttpResponse:
         return HttpResponse(baking.bake_svg(self.picture(), self.document()), content_type="image/svg+xml")

@@ -6,9 +6,11 @@ from django.conf import settings
 from django.db import transaction
 
 from audit.models import EventType
-from audit.recording import Event, record
+from audit.recording import Event, record, record_many
+from cerply.forgetting import Forgotten
 from cerply.permissions import Actor
 from certificates.credentials import certify
+from certificates.erasing import erase_credentials
 from certificates.issuers import issuer_of
 from certificates.models import Credential
 from certificates.openbadges import Claim
@@ -42,6 +44,20 @@ def _certify(award: LearnerBadge, *, actor: Actor) -> Credential:
     event = Event(EventType.BADGE_CERTIFIED, award.organization_id, "credential", credential.id, metadata)
     record(event, actor=actor)
     return credential
+
+
+@transaction.atomic
+def forget_badges(person: Forgotten, *, actor: Actor) -> int:
+    """Erases the credentials of the badges that were certified for her by then."""
+    certified = BadgeCredential.objects.filter(award__learner_id=person.learner_id, created_at__lte=person.until)
+    erased = erase_credentials(list(certified.values_list("credential_id", flat=True)))
+    metadata = {"learnerId": str(person.learner_id), "reason": person.out_of(person.reason)}
+    events = [
+        Event(EventType.CREDENTIAL_ERASED, credential.organization_id, "credential", credential.id, metadata)
+        for credential in erased
+    ]
+    record_many(events, actor=actor)
+    return len(erased)
 
 
 def achievement(rule: BadgeRule) -> dict[str, Any]:

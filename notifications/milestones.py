@@ -10,6 +10,8 @@ from django.db import transaction
 from cerply import clock
 from cerply.accounts.access import managers_of
 from cerply.accounts.models import User
+from cerply.forgetting import Forgotten
+from cerply.permissions import Actor
 from notifications.models import ManagerNotification, NotificationType
 from ops.features import Feature, is_on
 
@@ -52,3 +54,17 @@ def announce(milestones: Sequence[Milestone]) -> None:
     # In one order for everybody, so that two who tell the same wait for each other and do not deadlock.
     rows.sort(key=lambda row: (row.manager_id, row.cause_id))
     ManagerNotification.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+@transaction.atomic
+def forget_names(person: Forgotten, *, actor: Actor) -> int:
+    """Takes her names out of what was told of her by then; who erases them audits it."""
+    told = ManagerNotification.objects.filter(learner_id=person.learner_id, sent_at__lte=person.until)
+    changed = []
+    for row in told.order_by("id").select_for_update(no_key=True):
+        content = person.out_of_json(row.content)
+        if content != row.content:
+            row.content = content
+            changed.append(row)
+    ManagerNotification.objects.bulk_update(changed, ["content"], batch_size=500)
+    return len(changed)

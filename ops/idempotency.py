@@ -18,8 +18,9 @@ from rest_framework.response import Response
 
 from cerply import clock
 from cerply.errors import BadRequest, Conflict
+from cerply.forgetting import Forgotten
 from cerply.parsers import Body
-from cerply.permissions import Caller
+from cerply.permissions import Actor, Caller
 from ops.models import IdempotencyKey
 
 HEADERS = ("X-Idempotency-Key", "Idempotency-Key")
@@ -140,3 +141,21 @@ def clean_up(*, dry_run: bool = False) -> str:
             deleted += IdempotencyKey.objects.filter(id__in=chosen).delete()[0]
         if len(chosen) < STEP:
             return f"Deleted {deleted} expired idempotency keys."
+
+
+@transaction.atomic
+def forget_names(person: Forgotten, *, actor: Actor) -> int:
+    """Takes her names out of the kept answers that speak of her; who erases them audits it.
+
+    The keys stay, so that nothing is done twice; a replay is without the name.
+    """
+    changed = 0
+    kept = IdempotencyKey.objects.filter(created_at__lte=person.until).naming(person.ids)
+    for row in kept.order_by("id").select_for_update(no_key=True):
+        body = person.out_of_json(json.loads(bytes(row.body)))
+        content = JSONRenderer().render(body)
+        if content != bytes(row.body):
+            row.body = content
+            row.save(update_fields=["body"])
+            changed += 1
+    return changed

@@ -1,10 +1,13 @@
 """What the running of the service needs to remember."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Self
+from uuid import UUID
 
 from django.db import models
 from django.db.models import Case, F, Q, Value, When
+from django.db.models.expressions import RawSQL
 
 from cerply import clock
 from cerply.identifiers import uuid7
@@ -98,6 +101,15 @@ class FeatureEnrolment(models.Model):
 class IdempotencyKeyQuerySet(models.QuerySet["IdempotencyKey"]):
     def expired(self, moment: datetime) -> Self:
         return self.filter(created_at__lte=moment - IdempotencyKey.VALIDITY)
+
+    def naming(self, ids: Iterable[UUID]) -> Self:
+        """Those whose path or answer has one of these ids. Looks at every row."""
+        found = (
+            "EXISTS (SELECT FROM unnest(%s::text[]) AS id"
+            " WHERE position(convert_to(id, 'UTF8') in body) > 0 OR position(id in lower(path)) > 0)"
+        )
+        named = RawSQL(found, [[str(id_) for id_ in ids]], models.BooleanField())  # noqa: S611 - no text of others
+        return self.alias(named=named).filter(named=True).exclude(body=b"")
 
 
 class IdempotencyKey(models.Model):

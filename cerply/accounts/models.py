@@ -134,6 +134,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     locale = models.CharField(max_length=16, default="en")
     timezone = models.CharField(max_length=64, default="UTC", validators=[validate_timezone])
     is_active = models.BooleanField(default=True)
+    # Since when she is not active; not known of who was deactivated before it was recorded.
+    deactivated_at = models.DateTimeField(null=True, blank=True, editable=False)
     is_staff = models.BooleanField(default=False, editable=False)
     # Part of what a session is bound to: raising it ends them all.
     session_epoch = models.PositiveIntegerField(default=0, editable=False)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from django.conf import settings
 from django.db import transaction
 
 from audit.models import EventType
@@ -11,6 +12,7 @@ from cerply.accounts.models import Organization
 from cerply.errors import Conflict
 from cerply.permissions import Actor
 from ops import features
+from ops.wake import enqueue
 
 
 @transaction.atomic
@@ -43,6 +45,8 @@ def close_organization(organization: Organization, *, actor: Actor, reason: str)
     locked.closed_at = organization.closed_at = clock.now()
     locked.save(update_fields=["closed_at"])
     features.withdraw(organization.id)
+    # Its people have certificates to keep.
+    enqueue(settings.JOBS["mail_keepsakes"]["run"])
     _record(EventType.ORGANIZATION_CLOSED, organization, actor, reason=reason)
 
 

@@ -1,7 +1,6 @@
 """Passwords that were forgotten, or never set: a link by mail, and the page behind it."""
 
 import logging
-import time
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -25,14 +24,10 @@ from cerply import clock
 from cerply.accounts.models import OwedLink, User
 from cerply.errors import Conflict
 from cerply.permissions import ANONYMOUS, Actor
+from ops import owed_mail
 from ops.wake import enqueue
 
 logger = logging.getLogger(__name__)
-
-# After each failure; one more, or a day since it was asked for, and nobody waits for it any more.
-PAUSES = [timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 360)]
-# In seconds, well below what the queue allows: a mail server that does not answer takes 20 for each.
-LONGEST_RUN = 120
 
 
 class LinkTokens(PasswordResetTokenGenerator):
@@ -68,21 +63,19 @@ def send_link(user: User, *, actor: Actor) -> None:
 
 def mail_owed() -> str:
     """The job: what is due, one after the other. What fails is due again later, and holds up nobody else."""
-    until = time.monotonic() + LONGEST_RUN
-    mailed = 0
-    while time.monotonic() < until:
-        # Held while it is mailed, so that it is mailed once; who is killed meanwhile leaves it owed.
-        with transaction.atomic():
-            due = OwedLink.objects.due(clock.now()).select_related("user__organization")
-            owed = due.select_for_update(skip_locked=True, of=("self",)).first()
-            if owed is None:
-                break
-            if owed.user is None:
-                owed.delete()
-                _owe(_bearers(owed.email), actor=ANONYMOUS.actor)
-            else:
-                mailed += _settle(owed, owed.user)
-    return f"Mailed {mailed} links."
+    return f"Mailed {owed_mail.work_off(_settle_next)} links."
+
+
+def _settle_next() -> bool | None:
+    due = OwedLink.objects.due(clock.now()).select_related("user__organization")
+    owed = due.select_for_update(skip_locked=True, of=("self",)).first()
+    if owed is None:
+        return None
+    if owed.user is None:
+        owed.delete()
+        _owe(_bearers(owed.email), actor=ANONYMOUS.actor)
+        return False
+    return _settle(owed, owed.user)
 
 
 def _bearers(email: str) -> Sequence[User]:
@@ -112,16 +105,15 @@ def _settle(owed: OwedLink, user: User) -> bool:
 
 
 def _put_off(owed: OwedLink, exc: Exception) -> bool:
-    now = clock.now()
     stale = owed.requested_at + timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
-    pause = PAUSES[owed.attempts] if owed.attempts < len(PAUSES) else None
     owed.attempts += 1
-    if pause is None or now + pause >= stale:
+    again = owed_mail.next_try(owed.attempts, clock.now())
+    if again is None or again >= stale:
         logger.error("password link for %s failed %s times, giving up: %s", owed.user_id, owed.attempts, exc)
         owed.delete()
         return False
     logger.warning("password link for %s was not mailed, and is tried again: %s", owed.user_id, exc)
-    owed.due_at = now + pause
+    owed.due_at = again
     owed.save(update_fields=["attempts", "due_at"])
     return False
 

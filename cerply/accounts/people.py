@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -19,6 +20,7 @@ from cerply.accounts.models import ApiToken, Organization, User
 from cerply.constraints import translated
 from cerply.errors import Conflict, Invalid
 from cerply.permissions import Actor, Role
+from ops.wake import enqueue
 
 type Row = Mapping[str, Any]
 type Problems = dict[str, list[str]]
@@ -240,11 +242,17 @@ def end_sessions(user: User) -> None:
 
 
 def _activate(user: User) -> list[Event]:
+    user.deactivated_at = None
+    user.save(update_fields=["deactivated_at"])
     return [_event(EventType.USER_REACTIVATED, user)]
 
 
 def _deactivate(user: User) -> list[Event]:
     end_sessions(user)
+    user.deactivated_at = clock.now()
+    user.save(update_fields=["deactivated_at"])
+    # She may have certificates to keep.
+    enqueue(settings.JOBS["mail_keepsakes"]["run"])
     tokens = ApiToken.objects.filter(user=user, revoked_at=None)
     revoked = list(tokens.values_list("id", "name"))
     tokens.update(revoked_at=clock.now())

@@ -1,7 +1,9 @@
 from certificates.models.certificates import Certificate, CertificateQuerySet, CertificateRendering, Source, Status
 from certificates.models.credentials import SLOTS, Credential, StatusList, StatusSlot
 from certificates.models.designs import CertificateDesign, Language, Layout
+from certificates.models.erasing import Erasure
 from certificates.models.issuers import Issuer, SigningKey
+from certificates.models.keepsakes import Keepsake
 from certificates.models.lifetime import ExpiryReminder, RevocationCode, Suspension
 from certificates.models.sharing import ShareLink
 
@@ -12,8 +14,10 @@ __all__ = [
     "CertificateQuerySet",
     "CertificateRendering",
     "Credential",
+    "Erasure",
     "ExpiryReminder",
     "Issuer",
+    "Keepsake",
     "Language",
     "Layout",
     "RevocationCode",

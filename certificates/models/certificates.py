@@ -49,9 +49,13 @@ class CertificateQuerySet(TenantQuerySet["Certificate"]):
         rows = self.filter(id__in=list(ids)).select_related("credential").order_by("id")
         return rows.select_for_update(no_key=True, of=("self",))
 
+    def kept(self) -> Self:
+        """Those of which we still have what they say; the others are erased."""
+        return self.filter(erased_at=None)
+
     def owed_a_pdf(self) -> Self:
         """The oldest first."""
-        return self.filter(pdf="").order_by("issued_at", "id")
+        return self.kept().filter(pdf="").order_by("issued_at", "id")
 
     def after(self, latest: "Certificate | None") -> Self:
         """Those that were issued after this one, in the order of `owed_a_pdf`."""
@@ -65,7 +69,7 @@ class CertificateQuerySet(TenantQuerySet["Certificate"]):
         ``after`` is the end and the id of one; those that come after it are meant.
         """
         end, key = after
-        there = self.standing().filter(suspended_at=None, learner__is_active=True, organization__closed_at=None)
+        there = self.standing().kept().filter(suspended_at=None, learner__is_active=True, organization__closed_at=None)
         ending = there.filter(Q(expires_at__gt=end) | Q(expires_at=end, id__gt=key), expires_at__lte=until)
         return ending.filter(expires_at__gte=end).select_related("learner").order_by("expires_at", "id")
 
@@ -106,7 +110,8 @@ class CertificateQuerySet(TenantQuerySet["Certificate"]):
 class Certificate(models.Model):
     """What a learner was certified for. What it says was frozen when it was issued.
 
-    Only its end is written later, and who sees the name. A successor with a later end renews it, and this one runs out.
+    Only its end is written later, and who sees the name; once it is erased, the name is empty.
+    A successor with a later end renews it, and this one runs out.
     A successor that says the same with another name replaces it, and this one no longer holds.
     """
 
@@ -118,7 +123,7 @@ class Certificate(models.Model):
     # What others verify; it has the certificate's id.
     credential = models.OneToOneField(Credential, on_delete=models.PROTECT, related_name="certificate")
     organization_name = models.CharField(max_length=255)
-    learner_name = models.CharField(max_length=255)
+    learner_name = models.CharField(max_length=255, blank=True, help_text="Empty once it is erased.")
     track_title = models.CharField(max_length=255)
     colour = models.CharField(max_length=7)
     logo = models.CharField(max_length=255, blank=True, help_text="The name under which the storage keeps it.")
@@ -153,6 +158,8 @@ class Certificate(models.Model):
     name_visible = models.BooleanField(
         default=True, db_default=True, help_text="Whether who scans its code sees the learner's name; she decides."
     )
+    # When the name was removed, with the credential and the file; see `certificates.erasing`.
+    erased_at = models.DateTimeField(null=True, blank=True)
     pdf = models.CharField(max_length=255, blank=True, help_text="The name under which the storage keeps it.")
     pdf_sha256 = models.CharField(max_length=64, blank=True)
 
@@ -188,6 +195,9 @@ class Certificate(models.Model):
             models.CheckConstraint(
                 condition=Q(expires_at=None) | Q(expires_at__gt=F("issued_at")), name="certificates_expire_after_issue"
             ),
+            models.CheckConstraint(
+                condition=Q(erased_at=None) | Q(learner_name="", pdf=""), name="certificates_erased_say_no_name"
+            ),
         ]
         indexes = [
             # GET /api/learners/{id}/certificates, newest first.
@@ -205,7 +215,9 @@ class Certificate(models.Model):
             ),
             models.Index(fields=["expires_at"], condition=Q(expires_at__isnull=False), name="certificates_expiring"),
             # The job that renders: which have no PDF yet?
-            models.Index(fields=["issued_at", "id"], condition=Q(pdf=""), name="certificates_owed_a_pdf"),
+            models.Index(
+                fields=["issued_at", "id"], condition=Q(pdf="", erased_at=None), name="certificates_awaiting_a_pdf"
+            ),
             # The job that reminds: which end soon?
             models.Index(
                 fields=["expires_at", "id"],
@@ -252,6 +264,11 @@ class Certificate(models.Model):
     def signature(self) -> str:
         """The ``proofValue`` of its credential."""
         return self.credential.proof_value
+
+    @property
+    def file_name(self) -> str:
+        """Where its PDF is stored; what is made again has something between the id and the dot."""
+        return f"certificates/{self.id.hex[:2]}/{self.id}.pdf"
 
     @property
     def verification_url(self) -> str:

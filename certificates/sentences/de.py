@@ -131,4 +131,38 @@ SENTENCES = {
     "unavailable": "Nicht verfügbar",
     "unavailable.more": "Zertifikate können im Augenblick nicht geprüft werden. Über Ihres sagt das nichts. Versuchen "
     "Sie es bald noch einmal.",
+    # -- what somebody keeps who has left: a page, a mail, files for checking without us --
+    "keep.title": "Ihre Zertifikate",
+    "keep.intro": "Ihr Konto ist geschlossen, Ihre Zertifikate bleiben Ihnen. Laden Sie herunter, was Sie "
+    "brauchen. Wer die Adresse dieser Seite hat, sieht sie ebenfalls: Behalten Sie sie für sich.",
+    "keep.none": "Hier sind keine Zertifikate.",
+    "keep.pdf": "PDF herunterladen",
+    "keep.bundle": "Alles herunterladen, was zum Prüfen nötig ist (ZIP)",
+    "keep.page": "Seite für andere",
+    "keep.unknown": "Unbekannter Link",
+    "keep.unknown.more": "Wir kennen keinen solchen Link. Vergleichen Sie ihn mit dem in der neuesten Mail, die "
+    "Sie haben.",
+    "keep.withdrawn": "Zurückgezogen",
+    "keep.withdrawn.more": "Der Link wurde zurückgezogen. Bitten Sie die Organisation, die ihn gesandt hat, um "
+    "einen neuen.",
+    "keep.gone": "Nicht mehr verfügbar",
+    "keep.gone.more": "Von diesem Zertifikat gibt es keine Datei mehr. Gehen Sie zurück, um zu sehen, wie es um "
+    "Ihre Zertifikate steht.",
+    "keep.mail.subject": "Ihre Zertifikate von {organization}",
+    "keep.mail.text": "Guten Tag {name},\n\nIhr Konto bei {organization} ist geschlossen. Ihre Zertifikate "
+    "bleiben Ihnen; hier können Sie sie ansehen und herunterladen:\n\n{link}\n\nWer diesen Link hat, sieht sie "
+    "ebenfalls. Behalten Sie ihn für sich.\n",
+    "bundle.intro": "Zertifikat „{track}“ von {organization}, mit allem, was zum Prüfen ohne den ausstellenden "
+    "Dienst nötig ist. Stand: {date}.",
+    "bundle.pdf": "certificate.pdf: das Zertifikat. Der Nachweis ist daran angehängt.",
+    "bundle.credential": "credential.json: der signierte Nachweis (Open Badges 3.0).",
+    "bundle.did": "did.json: die Schlüssel des Ausstellers, Stand dieses Tages.",
+    "bundle.status": "status-list.json: welche Nachweise des Ausstellers an diesem Tag nicht galten.",
+    "bundle.how": "Jede Software für Verifiable Credentials kann ihn prüfen:",
+    "bundle.step.key": "Suchen Sie in did.json den Schlüssel, den der Beweis des Nachweises nennt "
+    "(verificationMethod).",
+    "bundle.step.status": "In der Statusliste ist das Bit an dem Index, den der Nachweis nennt, 0, wenn er damals "
+    "weder widerrufen noch ausgesetzt war. Die Liste hat einen eigenen Beweis, mit einem Schlüssel desselben "
+    "Ausstellers.",
+    "bundle.online": "Wie es heute darum steht: {url}",
 }

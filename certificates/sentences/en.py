@@ -132,4 +132,33 @@ SENTENCES = {
     "limited.more": "There were too many checks from your address. Wait {seconds} seconds, then try again.",
     "unavailable": "Not available",
     "unavailable.more": "Certificates cannot be checked at the moment. This says nothing about yours. Try again soon.",
+    # -- what somebody keeps who has left: a page, a mail, files for checking without us --
+    "keep.title": "Your certificates",
+    "keep.intro": "Your account is closed, and your certificates stay yours. Download what you need. Whoever has "
+    "the address of this page sees it too: keep it to yourself.",
+    "keep.none": "There are no certificates here.",
+    "keep.pdf": "Download the PDF",
+    "keep.bundle": "Download all that it takes to check it (ZIP)",
+    "keep.page": "Page for others",
+    "keep.unknown": "Unknown link",
+    "keep.unknown.more": "We know no such link. Compare it with the one in the newest mail that you have.",
+    "keep.withdrawn": "Withdrawn",
+    "keep.withdrawn.more": "The link was withdrawn. Ask the organization that sent it for a new one.",
+    "keep.gone": "No longer available",
+    "keep.gone.more": "There is no file of this certificate any more. Go back to see how your certificates stand.",
+    "keep.mail.subject": "Your certificates from {organization}",
+    "keep.mail.text": "Hello {name},\n\nyour account at {organization} is closed. Your certificates stay yours; "
+    "here you can look at them and download them:\n\n{link}\n\nWhoever has this link sees them too. Keep it to "
+    "yourself.\n",
+    "bundle.intro": "Certificate “{track}” of {organization}, with all that it takes to check it without the "
+    "service that issued it. As of {date}.",
+    "bundle.pdf": "certificate.pdf: the certificate. The credential is attached to it.",
+    "bundle.credential": "credential.json: the signed credential (Open Badges 3.0).",
+    "bundle.did": "did.json: the keys of the issuer, as of that day.",
+    "bundle.status": "status-list.json: which credentials of the issuer did not hold on that day.",
+    "bundle.how": "Any software for verifiable credentials can check it:",
+    "bundle.step.key": "Look in did.json for the key that the proof of the credential names (verificationMethod).",
+    "bundle.step.status": "In the status list, the bit at the index that the credential names is 0 if it was "
+    "neither revoked nor suspended then. The list has a proof of its own, by a key of the same issuer.",
+    "bundle.online": "How it stands today: {url}",
 }

@@ -130,4 +130,34 @@ SENTENCES = {
     "unavailable": "No disponible",
     "unavailable.more": "En este momento no se pueden comprobar certificados. Esto no dice nada del suyo. Inténtelo de "
     "nuevo pronto.",
+    # -- what somebody keeps who has left: a page, a mail, files for checking without us --
+    "keep.title": "Sus certificados",
+    "keep.intro": "Su cuenta está cerrada, pero sus certificados siguen siendo suyos. Descargue lo que necesite. "
+    "Quien tenga la dirección de esta página también la ve: no la comparta.",
+    "keep.none": "Aquí no hay certificados.",
+    "keep.pdf": "Descargar el PDF",
+    "keep.bundle": "Descargar todo lo necesario para comprobarlo (ZIP)",
+    "keep.page": "Página para otras personas",
+    "keep.unknown": "Enlace desconocido",
+    "keep.unknown.more": "No conocemos este enlace. Compárelo con el del mensaje más reciente que tenga.",
+    "keep.withdrawn": "Retirado",
+    "keep.withdrawn.more": "El enlace se retiró. Pida uno nuevo a la organización que lo envió.",
+    "keep.gone": "Ya no disponible",
+    "keep.gone.more": "Ya no hay ningún archivo de este certificado. Vuelva atrás para ver el estado de sus "
+    "certificados.",
+    "keep.mail.subject": "Sus certificados de {organization}",
+    "keep.mail.text": "Hola, {name}:\n\nsu cuenta en {organization} está cerrada. Sus certificados siguen siendo "
+    "suyos; aquí puede verlos y descargarlos:\n\n{link}\n\nQuien tenga este enlace también los ve. No lo "
+    "comparta.\n",
+    "bundle.intro": "Certificado «{track}» de {organization}, con todo lo necesario para comprobarlo sin el "
+    "servicio que lo emitió. Estado a {date}.",
+    "bundle.pdf": "certificate.pdf: el certificado. La credencial está adjunta.",
+    "bundle.credential": "credential.json: la credencial firmada (Open Badges 3.0).",
+    "bundle.did": "did.json: las claves del emisor en esa fecha.",
+    "bundle.status": "status-list.json: qué credenciales del emisor no eran válidas en esa fecha.",
+    "bundle.how": "Cualquier software para credenciales verificables puede comprobarla:",
+    "bundle.step.key": "Busque en did.json la clave que nombra la prueba de la credencial (verificationMethod).",
+    "bundle.step.status": "En la lista de estado, el bit en el índice que nombra la credencial es 0 si entonces "
+    "no estaba revocada ni suspendida. La lista tiene su propia prueba, con una clave del mismo emisor.",
+    "bundle.online": "Su estado hoy: {url}",
 }

@@ -130,4 +130,34 @@ SENTENCES = {
     "unavailable": "Indisponible",
     "unavailable.more": "Les certificats ne peuvent pas être vérifiés pour le moment. Cela ne dit rien du vôtre. "
     "Réessayez bientôt.",
+    # -- what somebody keeps who has left: a page, a mail, files for checking without us --
+    "keep.title": "Vos certificats",
+    "keep.intro": "Votre compte est fermé, mais vos certificats restent à vous. Téléchargez ce dont vous avez "
+    "besoin. Quiconque a l’adresse de cette page la voit aussi : gardez-la pour vous.",
+    "keep.none": "Il n’y a pas de certificats ici.",
+    "keep.pdf": "Télécharger le PDF",
+    "keep.bundle": "Télécharger tout ce qu’il faut pour le vérifier (ZIP)",
+    "keep.page": "Page pour les autres",
+    "keep.unknown": "Lien inconnu",
+    "keep.unknown.more": "Nous ne connaissons pas ce lien. Comparez-le avec celui du dernier message que vous avez.",
+    "keep.withdrawn": "Retiré",
+    "keep.withdrawn.more": "Le lien a été retiré. Demandez-en un nouveau à l’organisation qui l’a envoyé.",
+    "keep.gone": "Plus disponible",
+    "keep.gone.more": "Il n’y a plus de fichier de ce certificat. Revenez en arrière pour voir l’état de vos "
+    "certificats.",
+    "keep.mail.subject": "Vos certificats de {organization}",
+    "keep.mail.text": "Bonjour {name},\n\nvotre compte chez {organization} est fermé. Vos certificats restent à "
+    "vous ; vous pouvez les voir et les télécharger ici :\n\n{link}\n\nQuiconque a ce lien les voit aussi. "
+    "Gardez-le pour vous.\n",
+    "bundle.intro": "Certificat « {track} » de {organization}, avec tout ce qu’il faut pour le vérifier sans le "
+    "service qui l’a délivré. État au {date}.",
+    "bundle.pdf": "certificate.pdf : le certificat. L’attestation y est jointe.",
+    "bundle.credential": "credential.json : l’attestation signée (Open Badges 3.0).",
+    "bundle.did": "did.json : les clés de l’émetteur, à cette date.",
+    "bundle.status": "status-list.json : les attestations de l’émetteur qui n’étaient pas valables à cette date.",
+    "bundle.how": "Tout logiciel pour Verifiable Credentials peut la vérifier :",
+    "bundle.step.key": "Cherchez dans did.json la clé que désigne la preuve de l’attestation (verificationMethod).",
+    "bundle.step.status": "Dans la liste d’état, le bit à l’index que l’attestation désigne vaut 0 si elle "
+    "n’était alors ni révoquée ni suspendue. La liste a sa propre preuve, par une clé du même émetteur.",
+    "bundle.online": "Son état aujourd’hui : {url}",
 }

@@ -24,6 +24,7 @@ from audit.models import AuditEvent
 from cerply import clock
 from cerply.accounts import passwords
 from cerply.accounts.models import Organization, OwedLink, User
+from ops import owed_mail
 from tests.api.client import Api
 from tests.factories import Cast, make_cast, make_organization, make_staff, make_user
 from tests.processes import run_python
@@ -147,7 +148,7 @@ def test_what_the_mail_server_refuses_is_owed_and_mailed_later(api: Api, cast: C
         assert (peer.taken, OwedLink.objects.get().attempts) == ([], 1)
         peer.answer = lambda address: "250 OK"
         assert passwords.mail_owed() == "Mailed 0 links."
-    with clock.moved_to(now + passwords.PAUSES[0]):
+    with clock.moved_to(now + owed_mail.PAUSES[0]):
         assert passwords.mail_owed() == "Mailed 1 links."
     assert peer.taken == [cast.learner.email]
     assert not OwedLink.objects.exists()
@@ -165,7 +166,7 @@ def test_one_whom_the_mail_server_refuses_holds_up_nobody_else(api: Api, cast: C
         api.post("/auth/password-link", {"email": email})
         work()
         assert peer.taken == [email] * 2
-    with clock.moved_to(now + passwords.PAUSES[0]):
+    with clock.moved_to(now + owed_mail.PAUSES[0]):
         passwords.mail_owed()
     assert peer.taken == [email] * 3
     assert not OwedLink.objects.exists()
@@ -178,7 +179,7 @@ def test_after_some_tries_it_is_given_up_loudly(
     api.post("/auth/password-link", {"email": cast.learner.email})
     work()
     moment = clock.now()
-    for pause in passwords.PAUSES:
+    for pause in owed_mail.PAUSES:
         assert OwedLink.objects.exists()
         assert not [line for line in caplog.records if line.levelno >= logging.ERROR]
         moment += pause
@@ -186,7 +187,7 @@ def test_after_some_tries_it_is_given_up_loudly(
             passwords.mail_owed()
     assert not OwedLink.objects.exists()
     [line] = [line for line in caplog.records if line.levelno >= logging.ERROR]
-    assert f"password link for {cast.learner.id} failed {len(passwords.PAUSES) + 1} times, giving up" in line.message
+    assert f"password link for {cast.learner.id} failed {len(owed_mail.PAUSES) + 1} times, giving up" in line.message
     assert cast.learner.email not in line.message.partition("giving up")[0]
 
 

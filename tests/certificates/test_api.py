@@ -50,6 +50,7 @@ def test_a_learners_certificates(api: Api, cast: Cast, certificate: Certificate)
             "revokedAt": None,
             "suspendedAt": None,
             "replacedAt": None,
+            "erasedAt": None,
             "replaces": None,
             "replacedBy": None,
             "status": "valid",
