@@ -34,8 +34,12 @@ def call(
     *,
     token: str | None = "demo-admin-token",
     headers: dict[str, str] | None = None,
+    file: str | None = None,
 ) -> Any:
-    """Makes the request, writes it down as a curl line with its answer, and returns the answer's body."""
+    """Makes the request, writes it down as a curl line with its answer, and returns the answer's body.
+
+    ``file``: the one that the body is written to have come from.
+    """
     given = dict(headers or {})
     if token:
         given["Authorization"] = f"Bearer {token}"
@@ -43,7 +47,10 @@ def call(
     command += [f'-H "{name}: {value}"' for name, value in given.items()]
     if body is not None:
         given["Content-Type"] = "application/json"
-        command += ['-H "Content-Type: application/json"', f"-d '{json.dumps(body, ensure_ascii=False)}'"]
+        command += [
+            '-H "Content-Type: application/json"',
+            f"-d @{file}" if file else f"-d '{json.dumps(body, ensure_ascii=False)}'",
+        ]
     command += ["-o certificate.pdf"] if path.endswith("/download") else []
     command.append(f'"$CERPLY{path}"')
     data = json.dumps(body).encode() if body is not None else None
@@ -53,7 +60,7 @@ def call(
     except HTTPError as exc:
         answer = exc
     content = answer.read()
-    value = json.loads(content) if content and "json" in answer.headers.get("Content-Type", "") else None
+    value = json.loads(content) if content.startswith((b"{", b"[")) else None
     lines.extend(["```sh", " \\\n  ".join(command), "```", ""])
     status = f"`{answer.status}`"
     shown = [
@@ -146,6 +153,16 @@ def walk() -> None:
     verify = f"/certificates/{certificate['id']}/verify?signature="
     call("GET", verify + certificate["signature"], token=None)
     call("GET", verify + "wrong", token=None)
+    text("The credential itself, and what anybody may ask about a file:")
+    credential = call("GET", f"/certificates/{certificate['id']}/credential", token="demo-newcomer-token")
+    call("POST", "/certificates/verify", credential, token=None, file="credential.json")
+    text("Shared by its holder, until she withdraws the link:")
+    shares = f"/certificates/{certificate['id']}/share-links"
+    link = call("POST", shares, token="demo-newcomer-token")
+    secret = link["url"].partition("share=")[2]
+    call("GET", f"/shared/{secret}", token=None)
+    call("DELETE", f"{shares}/{link['id']}", token="demo-newcomer-token")
+    call("GET", f"/shared/{secret}", token=None)
     call("POST", f"/certificates/{certificate['id']}/suspend", {"reason": "The invigilator's report is awaited."})
     call("GET", verify + certificate["signature"], token=None)
     call("POST", f"/certificates/{certificate['id']}/reinstate", {"reason": "The report found nothing."})
