@@ -1,5 +1,6 @@
 """The page of somebody who has left: her certificates, for whoever has her link."""
 
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 from django.http import HttpRequest, HttpResponse
@@ -15,7 +16,7 @@ from certificates.pages import TONES, PageView
 from certificates.wording import language_of
 
 
-class KeepsakeView(PageView):
+class KeepsakeView(PageView, ABC):
     http_method_names: ClassVar[list[str]] = ["get", "head"]  # type: ignore[misc]
     keepsake: Keepsake
 
@@ -28,8 +29,8 @@ class KeepsakeView(PageView):
         self.keepsake = found
         return self.show(**kwargs)
 
-    def show(self, **kwargs: str) -> HttpResponseBase:
-        raise NotImplementedError
+    @abstractmethod
+    def show(self, **kwargs: str) -> HttpResponseBase: ...
 
 
 class KeepsakePage(KeepsakeView):
@@ -78,8 +79,8 @@ class KeptFileView(KeepsakeView):
     def gone(self) -> HttpResponse:
         return self.message("keep.gone", self.say("keep.gone.more"), 410)
 
-    def file(self, certificate: Certificate) -> HttpResponse:
-        raise NotImplementedError
+    @abstractmethod
+    def file(self, certificate: Certificate) -> HttpResponse: ...
 
 
 class KeptPdf(KeptFileView):
