@@ -45,7 +45,7 @@ class Env:
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         self.variables = variables
-        name = self.text("CERPLY_ENV")
+        name = variables.get("CERPLY_ENV", "")
         self.name = Environment(name) if name in set(Environment) else Environment.PRODUCTION
 
     @property
@@ -58,7 +58,7 @@ class Env:
 
     def flag(self, name: str, *, default: bool = False) -> bool:
         """On only when ``true``, spelt like this; an unset one is the default, any other word is off."""
-        value = self.text(name)
+        value = self.variables.get(name, "")
         return default if not value else value == "true"
 
     def one_of(self, name: str, default: str, choices: Collection[str]) -> str:

@@ -10,7 +10,7 @@ from rest_framework import serializers
 
 from cerply.clock import rfc3339
 from cerply.identifiers import parse_uuid
-from cerply.text import REFUSED, is_printable
+from cerply.text import REFUSED, is_printable, is_visible
 
 RFC3339 = re.compile(
     r"(\d{4}-\d{2}-\d{2})[Tt](\d{2}:\d{2}:\d{2})(\.\d+)?([Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)", re.ASCII
@@ -59,7 +59,7 @@ class ExternalIdField(TextField):
 
     def to_internal_value(self, data: Any) -> str:
         text = super().to_internal_value(data)
-        if not text.isprintable():
+        if not is_visible(text):
             self.fail("unprintable")
         return text
 

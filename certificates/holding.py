@@ -102,6 +102,7 @@ class HolderView(CertificateView):
 class ShareLinksView(HolderView):
     # The answer holds a secret, which must not be kept.
     idempotent = False
+    bodiless = frozenset({"POST"})
 
     @extend_schema(
         operation_id="listShareLinks",

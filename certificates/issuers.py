@@ -24,6 +24,8 @@ def host_problem() -> str | None:
     other = Issuer.objects.exclude(host=settings.ISSUER_HOST).values_list("host", flat=True).first()
     if other is None or not settings.ISSUER_HOST_IS_FINAL:
         return None
+    if ":" in other:
+        return f"Certificates were issued under {other}, which is a demo's: start with a database of your own."
     return (
         f"ISSUER_HOST is {settings.ISSUER_HOST}, but certificates were issued under {other}, where verifiers look for "
         f"their keys. Set ISSUER_HOST={other}."

@@ -36,6 +36,8 @@ def reason_of(row: Certificate, status: Status) -> str | None:
 def certificate(row: Certificate, moment: datetime) -> dict[str, Any]:
     """As it was at the moment: what has become of it since is not told."""
     revoked_at, replaced_at = (at if at and at <= moment else None for at in (row.revoked_at, row.replaced_at))
+    successor_since = row.replaced_at or row.renewed_at
+    has_successor = successor_since is not None and successor_since <= moment
     return {
         "id": str(row.id),
         "trackId": str(row.track_id),
@@ -48,7 +50,7 @@ def certificate(row: Certificate, moment: datetime) -> dict[str, Any]:
         # Also of the past: the name is not there any more.
         "erasedAt": _or_null(row.erased_at),
         "replaces": str(row.replaces_id) if row.replaces_id else None,
-        "replacedBy": str(row.replaced_by_id) if row.replaced_by_id else None,
+        "replacedBy": str(row.replaced_by_id) if row.replaced_by_id and has_successor else None,
         "status": row.status_at(moment),
         "signature": row.signature,
         "verificationUrl": row.verification_url,

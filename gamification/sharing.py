@@ -39,7 +39,7 @@ def share(
         if known == {client_id: sent.fingerprint}:
             return standing.shares
         if known:
-            raise _known_with_other_content()
+            raise _known_with_other_content(client_id)
     sent.is_repeat = Share.objects.counted().filter(learner=learner, artefact_id=artefact_id).exists()
     if sent.is_repeat and not client_id:
         return standing.shares
@@ -47,7 +47,7 @@ def share(
         with transaction.atomic():
             sent.save(force_insert=True)
     except IntegrityError as exc:
-        raise _known_with_other_content() from exc
+        raise _known_with_other_content(client_id) from exc
     if sent.is_repeat:
         return standing.shares
     awarder = Awarder.of({learner.id: standing}, awarding=decisions(learner.member_of)[Feature.GAMIFICATION].on)
@@ -64,5 +64,6 @@ def fingerprint(learner: User, artefact_id: str, occurred_at: datetime | None) -
     return hashlib.sha256(json.dumps(content).encode()).digest()
 
 
-def _known_with_other_content() -> Conflict:
-    return Conflict("A share with this id was recorded before, with other content.")
+def _known_with_other_content(client_id: UUID | None) -> Conflict:
+    details = {"id": [str(client_id)]} if client_id else None
+    return Conflict("A share with this id was recorded before, with other content.", details=details)

@@ -51,7 +51,9 @@ def call(
             '-H "Content-Type: application/json"',
             f"-d @{file}" if file else f"-d '{json.dumps(body, ensure_ascii=False)}'",
         ]
-    command += ["-o certificate.pdf"] if path.endswith("/download") else []
+    last = path.rpartition("/")[2]
+    saved_as = {"download": "certificate.pdf", "image.png": "badge.png", "image.svg": "badge.svg"}.get(last)
+    command += [f"-o {saved_as}"] if saved_as else []
     command.append(f'"$CERPLY{path}"')
     data = json.dumps(body).encode() if body is not None else None
     request = Request(f"{BASE}/api{path}", data, given, method=method)  # noqa: S310 - our own http address
@@ -143,6 +145,8 @@ def walk() -> None:
     call("GET", f"/learners/{MAYA}/levels", token="demo-manager-token")
     call("GET", f"/learners/{MAYA}/badges", token="demo-learner-token")
     call("GET", f"/learners/{MAYA}/badges/speed-demon", token="demo-learner-token")
+    for form in ("credential", "image.png", "image.svg"):
+        call("GET", f"/learners/{MAYA}/badges/speed-demon/{form}", token="demo-learner-token")
 
     text("## Certificates")
     certificates = call("GET", f"/learners/{NEWCOMER}/certificates", token="demo-newcomer-token")
@@ -153,12 +157,17 @@ def walk() -> None:
     verify = f"/certificates/{certificate['id']}/verify?signature="
     call("GET", verify + certificate["signature"], token=None)
     call("GET", verify + "wrong", token=None)
+    call("GET", f"/certificates/{certificate['id']}", token="demo-newcomer-token")
+    text("Whether who scans the code sees the name is for its holder to say:")
+    hidden = {"nameVisible": False}
+    call("PATCH", f"/certificates/{certificate['id']}", hidden, token="demo-newcomer-token")
     text("The credential itself, and what anybody may ask about a file:")
     credential = call("GET", f"/certificates/{certificate['id']}/credential", token="demo-newcomer-token")
     call("POST", "/certificates/verify", credential, token=None, file="credential.json")
     text("Shared by its holder, until she withdraws the link:")
     shares = f"/certificates/{certificate['id']}/share-links"
     link = call("POST", shares, token="demo-newcomer-token")
+    call("GET", shares, token="demo-newcomer-token")
     secret = link["url"].partition("share=")[2]
     call("GET", f"/shared/{secret}", token=None)
     call("DELETE", f"{shares}/{link['id']}", token="demo-newcomer-token")

@@ -4,6 +4,7 @@ import csv
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -65,7 +66,7 @@ class Imported:
 def import_people(organization_id: UUID, content: bytes, *, actor: Actor) -> Imported:
     """UTF-8 (with or without a mark), columns separated by commas or semicolons. Raises `BadFile`."""
     lines = parse(content)
-    check(organization_id, lines)
+    check(organization_id, lines, actor=actor)
     try:
         saved = people.save_people(organization_id, [line.row for line in lines], actor=actor)
     except people.BadRows as exc:
@@ -113,7 +114,7 @@ def _header_problems(header: Sequence[str]) -> list[str]:
     return problems or ([] if header else ["The file is empty."])
 
 
-def check(organization_id: UUID, lines: Sequence[Line]) -> None:
+def check(organization_id: UUID, lines: Sequence[Line], *, actor: Actor) -> None:
     """Fills in the rows as the API would take them; raises `BadFile` naming every bad line."""
     given = [{name: text for name, text in line.values.items() if name not in {"teams", "manages"}} for line in lines]
     known = people.known_external_ids(organization_id, given)
@@ -127,7 +128,10 @@ def check(organization_id: UUID, lines: Sequence[Line]) -> None:
             problems.append((line.number, checked.errors))
         problems += [(line.number, {column: reasons}) for column, reasons in _bad_names(line)]
     if problems:
-        raise BadFile(_flat(problems))
+        sound = [line for line in lines if line.row]
+        between = people.problems_between(organization_id, [line.row for line in sound], actor=actor)
+        problems += [(sound[index].number, problem) for index, problem in between.items()]
+        raise BadFile(_flat(sorted(problems, key=itemgetter(0))))
 
 
 def _bad_names(line: Line) -> Iterator[tuple[str, list[str]]]:

@@ -24,6 +24,7 @@ from cerply import clock
 from cerply.accounts.models import OwedLink, User
 from cerply.errors import Conflict
 from cerply.permissions import ANONYMOUS, Actor
+from cerply.requests import current_request_id, request_id
 from ops import owed_mail
 from ops.wake import enqueue
 
@@ -46,7 +47,7 @@ link_tokens = LinkTokens()
 def request_link(email: str) -> None:
     """Has a link mailed to each person with this address. It takes the same steps whether or not there is one."""
     with transaction.atomic():
-        OwedLink.objects.create(email=email)
+        OwedLink.objects.create(email=email, request_id=current_request_id())
         enqueue("cerply.accounts.passwords.mail_owed")
 
 
@@ -73,7 +74,8 @@ def _settle_next() -> bool | None:
         return None
     if owed.user is None:
         owed.delete()
-        _owe(_bearers(owed.email), actor=ANONYMOUS.actor)
+        with request_id(owed.request_id):
+            _owe(_bearers(owed.email), actor=ANONYMOUS.actor)
         return False
     return _settle(owed, owed.user)
 

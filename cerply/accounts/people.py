@@ -73,8 +73,8 @@ class BadRows(Exception):
 
 def known_external_ids(organization_id: UUID, rows: Sequence[Any]) -> set[str]:
     """Those of the rows that somebody bears already."""
-    given = {row.get("externalId") for row in rows if isinstance(row, Mapping)}
-    texts = [text for text in given if isinstance(text, str) and "\0" not in text]
+    given = (row.get("externalId") for row in rows if isinstance(row, Mapping))
+    texts = {text for text in given if isinstance(text, str) and "\0" not in text}
     people = User.objects.for_organization(organization_id).filter(external_id__in=texts)
     return {text for text in people.values_list("external_id", flat=True) if text}
 
@@ -88,6 +88,15 @@ def save_people(organization_id: UUID, rows: Sequence[Row], *, actor: Actor) -> 
     return _save_people(organization_id, rows, passwords, problems, actor=actor)
 
 
+def problems_between(organization_id: UUID, rows: Sequence[Row], *, actor: Actor) -> Mapping[int, Problems]:
+    """What rows that are valid, each by itself, have twice or take from somebody; by index. Nothing is stored."""
+    try:
+        _save_people(organization_id, rows, {}, {}, actor=actor, only_check=True)
+    except BadRows as exc:
+        return exc.problems
+    return {}
+
+
 @transaction.atomic
 def _save_people(
     organization_id: UUID,
@@ -96,6 +105,7 @@ def _save_people(
     problems: dict[int, Problems],
     *,
     actor: Actor,
+    only_check: bool = False,
 ) -> Saved:
     Organization.objects.locked().get(id=organization_id)
     everybody = User.objects.for_organization(organization_id)
@@ -115,7 +125,7 @@ def _save_people(
         if user is None:
             user = User(organization_id=organization_id, role=row.get("role", Role.LEARNER))
             # Under the lock nothing is hashed, but for who bore this external id until a moment ago.
-            late = None if problems else row.get("password")
+            late = None if problems or only_check else row.get("password")
             user.password = passwords[index] if index in passwords else make_password(late)
             if missing := [name for name in ("name", "email") if name not in row]:
                 problems.setdefault(index, {}).update({name: ["This field is required."] for name in missing})
@@ -128,6 +138,8 @@ def _save_people(
         problems.setdefault(index, {}).update(problem)
     if problems:
         raise BadRows(dict(sorted(problems.items())))
+    if only_check:
+        return saved
     User.objects.bulk_create(fresh, batch_size=STEP)
     known_people = [user for user in saved.people if changed.get(user.id)]
     _update_in_order(known_people)

@@ -80,6 +80,14 @@ def test_a_mark_at_the_beginning_is_passed_over(cast: Cast, file: Path) -> None:
             b"name,email\nA,a@example.com\nB,A@example.com\n",
             ["line 3: email: This e-mail address is in the list twice"],
         ),
+        (
+            b"externalId,name,email\nz-1,A,a@example.com\nz-2,,b@example.com\nz-1,C,A@example.com\n",
+            [
+                "line 3: name: This field is required",
+                "line 4: externalId: This external id is in the list twice",
+                "line 4: email: This e-mail address is in the list twice",
+            ],
+        ),
         (b"name,email,timezone\nA,a@example.com,Mars\n", ["line 2: timezone"]),
         (b"name,email,manages\nA,a@example.com,Night\n", ["line 2: manages: only managers"]),
         (b"name,email,teams\nA,a@example.com,Day|N\aight\n", ["line 2: teams: 'N\\x07ight': Control characters"]),

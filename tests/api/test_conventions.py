@@ -160,12 +160,34 @@ def test_what_a_body_may_be(api: Api, cast: Cast, content_type: str, encoding: s
 
 
 @pytest.mark.parametrize(
-    "key", ["\u200b", "abc\u202edef", "a\u00adb", "\ufeff", "\ue000", "\uffff", "a\u00a0b", "a\tb"]
+    "key",
+    [
+        "\u200b",
+        "abc\u202edef",
+        "a\u00adb",
+        "\ufeff",
+        "\ue000",
+        "\uffff",
+        "a\u00a0b",
+        "a\tb",
+        "a\u3164",
+        "a\u034fb",
+        "\u2800",
+        "a\ufe0f",
+    ],
 )
 def test_an_external_id_has_nothing_that_cannot_be_seen(api: Api, cast: Cast, key: str) -> None:
     for path, body in (("/tracks", {"title": "t"}), ("/learners", {"name": "n", "email": "n@example.com"})):
         answer = api.post(path, body | {"externalId": key}, by=cast.admin)
         assert (answer.status, list(answer.details)) == (400, ["externalId"])
+
+
+@pytest.mark.parametrize("key", [[], {"a": 1}, 1, True, 1.5])
+def test_an_external_id_is_text(api: Api, cast: Cast, key: Any) -> None:
+    row = {"externalId": key, "name": "n", "email": "n@example.com"}
+    assert list(api.post("/learners", row, by=cast.admin).details) == ["externalId"]
+    answer = api.post("/learners", {"learners": [row]}, by=cast.admin)
+    assert (answer.status, answer.code) == (400, "BAD_REQUEST")
 
 
 def test_what_is_known_by_its_external_id_is_updated_with_what_is_sent(api: Api, cast: Cast) -> None:

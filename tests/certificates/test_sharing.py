@@ -115,6 +115,12 @@ def test_its_secret_is_kept_nowhere(api: Api, cast: Cast, certificate: Certifica
     assert bytes(link.digest) == sharing.digest(made[0].body["url"].partition("share=")[2])
 
 
+@pytest.mark.parametrize("body", [b"{", b"[1]", b'{"zz": 1}'])
+def test_sharing_takes_no_body(api: Api, cast: Cast, certificate: Certificate, body: bytes) -> None:
+    assert api.post(f"/certificates/{certificate.id}/share-links", body, by=cast.learner).status == 400
+    assert not ShareLink.objects.exists()
+
+
 def test_nobody_shares_for_her(api: Api, cast: Cast, certificate: Certificate) -> None:
     path = f"/certificates/{certificate.id}/share-links"
     link, _ = sharing.share(certificate, actor=ACTOR)

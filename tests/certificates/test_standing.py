@@ -316,6 +316,8 @@ def test_history_at_any_time(api: Api, cast: Cast) -> None:
         path = f"/certificates?asOf={rfc3339(day(number))}"
         rows = api.get(path, by=cast.admin).body["certificates"]
         assert {(row["id"], row["status"]) for row in rows} == wanted, number
+        successors = {row["id"]: row["replacedBy"] for row in rows if row["replacedBy"]}
+        assert successors == ({str(first.id): str(second.id)} if number > 30 else {}), number
         by_status = {
             (row["id"], status.value)
             for status in Status

@@ -94,7 +94,17 @@ def test_staging_takes_a_strong_admin_token_and_no_published_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "expected"), [("true", True), ("", False), ("TRUE", False), ("1", False), ("yes", False), ("on", False)]
+    ("value", "expected"),
+    [
+        ("true", True),
+        ("", False),
+        ("TRUE", False),
+        ("1", False),
+        ("yes", False),
+        ("on", False),
+        ("true ", False),
+        (" true", False),
+    ],
 )
 def test_a_switch_is_on_only_when_true(value: str, expected: Any) -> None:
     assert Env({"FF_GAMIFICATION_V1": value}).flag("FF_GAMIFICATION_V1") is expected
