@@ -25,6 +25,7 @@ def make_credentials(cast: Cast, *claims: Mapping[str, Any]) -> list[Credential]
         version = current_versions([cast.track])[cast.track.id]
         usual: dict[str, Any] = {
             "learner_name": cast.learner.name,
+            "learner_email": cast.learner.email,
             "achievement": achievement_of_track(version),
             "narrative": "Answers that the organization's systems recorded.",
             "genre": "system",
