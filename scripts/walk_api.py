@@ -146,7 +146,7 @@ def walk() -> None:
     call("GET", f"/learners/{MAYA}/badges", token="demo-learner-token")
     call("GET", f"/learners/{MAYA}/badges/speed-demon", token="demo-learner-token")
     for form in ("credential", "image.png", "image.svg"):
-        call("GET", f"/learners/{MAYA}/badges/speed-demon/{form}", token="demo-learner-token")
+        call("GET", f"/learners/{MAYA}/badges/first-steps/{form}", token="demo-learner-token")
 
     text("## Certificates")
     certificates = call("GET", f"/learners/{NEWCOMER}/certificates", token="demo-newcomer-token")
