@@ -24,11 +24,11 @@ def host_problem() -> str | None:
     other = Issuer.objects.exclude(host=settings.ISSUER_HOST).values_list("host", flat=True).first()
     if other is None or not settings.ISSUER_HOST_IS_FINAL:
         return None
-    if ":" in other:
-        return f"Certificates were issued under {other}, which is a demo's: start with a database of your own."
+    # A demo's own host has a port, and cannot be set where it is final.
+    advice = "Start with a database of your own." if ":" in other else f"Set ISSUER_HOST={other}."
     return (
         f"ISSUER_HOST is {settings.ISSUER_HOST}, but certificates were issued under {other}, where verifiers look for "
-        f"their keys. Set ISSUER_HOST={other}."
+        f"their keys. {advice}"
     )
 
 
