@@ -7,6 +7,7 @@ from django.conf import settings as django_settings
 from django.test import Client
 from pytest_django import Settings
 
+from cerply import throttling
 from tests.api.client import Api
 from tests.factories import Cast, make_cast, make_staff
 
@@ -21,6 +22,12 @@ def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
 def _own_files(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> None:
     """No test sees another one's files."""
     settings.MEDIA_ROOT = tmp_path_factory.mktemp("media")
+
+
+@pytest.fixture(autouse=True)
+def _counted_from_nothing() -> None:
+    """No test is limited for what another one asked."""
+    throttling._limiter.cache_clear()
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
-from cerply import throttling
 from tests.api.client import Answer, Api
 from tests.factories import Cast, make_staff, make_token
 
@@ -22,7 +21,6 @@ def _few(settings: Settings) -> None:
     """A few a minute of each class, counted from nothing; addresses are those that the one proxy names."""
     settings.RATE_LIMITS = dict.fromkeys(settings.RATE_LIMITS, f"{MOST}/minute")
     settings.TRUSTED_PROXIES = 1
-    throttling._limiter.cache_clear()
 
 
 def statuses(ask: Callable[..., Answer], times: int = MOST + 1, **headers: str) -> list[int]:
