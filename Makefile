@@ -6,13 +6,18 @@ TEST_ENVIRONMENT = CERPLY_ENV=test FF_GAMIFICATION_V1=true FF_CERTIFICATES_V1=tr
 # A PostgreSQL for as long as the command runs, unless DATABASE_URL names one.
 WITH_DATABASE = $(PYTHON) -m cerply.management.postgres --ephemeral --
 
-.PHONY: demo demo-reset test test-fast lint setup checkers interop
+.PHONY: demo demo-reset test test-fast lint lock setup checkers interop
 
 demo: setup
 	@exec $(PYTHON) -m cerply.management.demo
 
 demo-reset: setup
 	@exec $(PYTHON) -m cerply.management.demo --reset
+
+# What pyproject.toml asks for and nothing of where it comes from; pins stay as they are, as far as they may.
+lock: setup
+	.venv/bin/uv pip compile pyproject.toml --quiet --group dev --universal --python-version 3.12 \
+		--generate-hashes --no-emit-index-url --custom-compile-command "make lock" -o requirements.lock
 
 test: setup checkers interop
 	$(TEST_ENVIRONMENT) $(WITH_DATABASE) $(PYTHON) -m pytest -q -m "not slow"
