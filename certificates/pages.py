@@ -21,11 +21,11 @@ from django.views.decorators.csrf import csrf_exempt
 from cerply import clock
 from cerply.errors import RateLimited, ServiceUnavailable
 from cerply.identifiers import parse_uuid
+from cerply.languages import LANGUAGES, direction, preferred
 from cerply.parsers import read_body
 from cerply.permissions import ANONYMOUS
 from cerply.throttling import client_address, spend
 from certificates import issuers, sharing, verifying
-from certificates.languages import LANGUAGES, direction, preferred
 from certificates.models import Certificate, Credential, RevocationCode, ShareLink, Status
 from certificates.sentences import say
 from certificates.signed import SignedContent

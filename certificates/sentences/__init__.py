@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from certificates.languages import DEFAULT
+from cerply.languages import DEFAULT
 from certificates.sentences import ar, de, en, es, fr, ja
 
 SENTENCES: Mapping[str, Mapping[str, str]] = {

@@ -23,10 +23,10 @@ from cerply import clock
 from cerply.accounts.models import User
 from cerply.accounts.organizations import close_organization, reopen_organization
 from cerply.accounts.people import change_person
+from cerply.languages import LANGUAGES
 from certificates import keepsakes, keys, proofs
 from certificates.erasing import erase, erase_learner
 from certificates.keepsakes import mail_keepsakes
-from certificates.languages import LANGUAGES
 from certificates.models import Certificate, Keepsake
 from certificates.rendering import pdf_of
 from certificates.revoking import revoke

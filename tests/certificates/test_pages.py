@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from audit.models import AuditEvent
 from cerply import clock
 from cerply.accounts.models import User
+from cerply.languages import LANGUAGES, preferred
 from cerply.permissions import Actor, ActorKind
 from certificates import identity, keys, sharing
-from certificates.languages import LANGUAGES, preferred
 from certificates.models import Certificate, Credential, RevocationCode
 from certificates.rendering import pdf_of
 from certificates.revoking import revoke
