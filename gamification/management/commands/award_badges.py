@@ -4,9 +4,9 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from cerply.bar import CommandWithBar
 from cerply.permissions import Actor
 from gamification.catchup import StandingsToCatchUp, award_missing
-from gamification.management.bar import CommandWithBar
 from gamification.models import Badge
 
 

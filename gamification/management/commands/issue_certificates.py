@@ -5,12 +5,12 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from cerply.accounts.models import Organization, Team
+from cerply.bar import CommandWithBar
 from cerply.errors import Conflict
 from cerply.identifiers import parse_uuid
 from cerply.permissions import Actor
 from cerply.tracks.models import Track
 from gamification.bulk_issuing import Circle, count_due, issue_to_all
-from gamification.management.bar import CommandWithBar
 
 
 class Command(CommandWithBar):
