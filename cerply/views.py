@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, cast
 from uuid import UUID
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
+from django.utils.http import parse_etags
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
@@ -148,6 +149,21 @@ class ApiView(APIView):
         checked = serializer(data=known)
         checked.is_valid(raise_exception=True)
         return dict(checked.validated_data)
+
+    def held(self, etag: Callable[[], str]) -> HttpResponse | None:
+        """304 where the client has what the ``ETag`` names; None for an answer to be made.
+
+        Without ``If-None-Match`` nobody asks for the ``ETag``. Weak ones are compared like strong ones (RFC 9110, 13.1.2).
+        """
+        known = [tag.removeprefix("W/") for tag in parse_etags(self.request.headers.get("If-None-Match", ""))]
+        if not known:
+            return None
+        named = etag()
+        if known != ["*"] and named not in known:
+            return None
+        answer = HttpResponse(status=304, headers={"ETag": named})
+        del answer["Content-Type"]
+        return answer
 
     def page(self) -> Page:
         return Page.of(self.request.query_params)

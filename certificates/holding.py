@@ -51,10 +51,10 @@ class CredentialView(GivenAwayView):
     )
     def get(self, request: Request, certificate_id: UUID) -> HttpResponse:
         answer = credential_answer(self.certificate)
+        chosen = self.held(lambda: answer["ETag"]) or answer
         # Unlike the PDF it is asked for again each time: it may have been signed anew.
-        answer["Cache-Control"] = "private, no-cache"
-        chosen = self.answer_unless_held(answer)
-        if chosen.status_code == 200 and request.method == "GET":
+        chosen["Cache-Control"] = "private, no-cache"
+        if chosen is answer and request.method == "GET":
             record_credential_download(self.certificate, actor=self.caller.actor)
         return chosen
 
