@@ -28,6 +28,12 @@ class EventType(models.TextChoices):
     CERTIFICATE_ERASED = "certificate_erased", "Certificate erased"
     NOTIFICATION_MARKED_READ = "notification_marked_read", "Notification marked as read"
     PREFERENCES_CHANGED = "preferences_changed", "Notification preferences changed"
+    NOTIFICATION_POLICY_CHANGED = "notification_policy_changed", "Notification policy changed"
+    UNSUBSCRIBED = "unsubscribed", "Unsubscribed from e-mail"
+    RESUBSCRIBED = "resubscribed", "Subscribed to e-mail again"
+    ADDRESS_SUPPRESSED = "address_suppressed", "Address suppressed"
+    ADDRESS_RELEASED = "address_released", "Address released"
+    MAIL_REVIVED = "mail_revived", "E-mail sent again"
 
     SIGNED_IN = "signed_in", "Signed in"
     SIGN_IN_FAILED = "sign_in_failed", "Sign-in failed"

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import environ
-from django.core.exceptions import ImproperlyConfigured
 from limits import parse
 
-from cerply import clock, seal
+from cerply import clock, mail_providers, seal
 
 SHORTEST_SECRET = 32
 PUBLISHED_SECRETS = frozenset({"dev-admin-token-12345", "development-secret-key-not-for-production"})
@@ -158,30 +157,32 @@ class Env:
         return value
 
     def mailer(self, name: str, development: str) -> dict[str, Any]:
-        """An entry of Django's ``MAILERS``: ``smtp+tls://user:password@host:587``, or ``consolemail://``."""
+        """An entry of Django's ``MAILERS``: ``smtp+tls://user:password@host:587``, ``postmark://server-token@``."""
         value = self.text(name, development if self.is_relaxed else "")
         if not value:
             refuse(f"{name} is not set. Name a mail server: smtp+tls://user:password@host:587")
+        known = ", ".join(mail_providers.PROVIDERS)
+        right = f"smtp+tls://user:password@host:587, or a provider ({known}), like postmark://server-token@"
         try:
-            config = environ.Env.email_url_config(value)
-        except (ValueError, ImproperlyConfigured):
-            refuse(f"{name} must name a mail server, like smtp+tls://user:password@host:587.")
-        names = {
-            "host": "EMAIL_HOST",
-            "port": "EMAIL_PORT",
-            "username": "EMAIL_HOST_USER",
-            "password": "EMAIL_HOST_PASSWORD",
-            "use_tls": "EMAIL_USE_TLS",
-            "use_ssl": "EMAIL_USE_SSL",
-            "file_path": "EMAIL_FILE_PATH",
-        }
-        options = {option: config[key] for option, key in names.items() if config.get(key)}
-        if not self.is_relaxed and (not config["EMAIL_BACKEND"].endswith("smtp.EmailBackend") or "host" not in options):
-            refuse(f"{name} must name a mail server outside of development and test: smtp+tls://user:password@host:587")
-        if config["EMAIL_BACKEND"].endswith("smtp.EmailBackend"):
-            options["timeout"] = 20
-            options.pop("file_path", None)
-        return {"BACKEND": config["EMAIL_BACKEND"], "OPTIONS": options}
+            mailer = mail_providers.mailer_of(value)
+        except mail_providers.Unusable:
+            refuse(f"{name} must name a mail server, like {right}.")
+        is_server = mailer["BACKEND"] == mail_providers.SMTP and "host" in mailer["OPTIONS"]
+        if not self.is_relaxed and not is_server and not mail_providers.provider_in(value):
+            refuse(f"{name} must name a mail server outside of development and test: {right}.")
+        return mailer
+
+    def mail_event_secret(self, name: str, mailer: str) -> str:
+        """What a provider shows when it tells of bounces: ``user:password``; empty where there is no provider."""
+        value = self.text(name)
+        if not mail_providers.provider_in(self.text(mailer)):
+            return ""
+        user, _, password = value.partition(":")
+        if not user or not password:
+            refuse(f"{name} is not set to user:password, with which the provider of {mailer} tells of bounces.")
+        if not self.is_relaxed:
+            self.refuse_weak(name, password)
+        return value
 
     def database(self, name: str) -> dict[str, Any]:
         """An entry of Django's ``DATABASES``."""

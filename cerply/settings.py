@@ -9,6 +9,7 @@ from django.utils.csp import CSP
 
 from cerply.env import Env, refuse
 from cerply.logs import LEVELS, logging_config
+from cerply.mail_providers import provider_in
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 if not Env(os.environ).is_relaxed:
@@ -89,6 +90,7 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "django.contrib.humanize",
     "django.contrib.staticfiles",
+    "anymail",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -220,6 +222,13 @@ DOCS_CSP = SECURE_CSP | {
 
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", f"Cerply <no-reply@{PUBLIC_HOST}>")
 MAILERS = {"default": env.mailer("EMAIL_URL", "consolemail://")}
+# None for a mail server, which returns what it cannot deliver by mail.
+MAIL_PROVIDER = provider_in(env.text("EMAIL_URL"))
+# What the provider shows when it tells of bounces and complaints.
+ANYMAIL = {"WEBHOOK_SECRET": env.mail_event_secret("MAIL_EVENT_SECRET", "EMAIL_URL")}
+if MAIL_PROVIDER == "mailgun":
+    # It signs its events besides, with the key that it takes mail with.
+    ANYMAIL["MAILGUN_API_KEY"] = MAILERS["default"]["OPTIONS"]["api_key"]
 
 # -- REST --
 
@@ -294,6 +303,7 @@ JOBS = {
     "sign_status_lists": {"run": "certificates.status_lists.sign_lapsing", "cron": "*/5 * * * *"},
     "remind_of_expiry": {"run": "certificates.reminding.remind", "cron": "30 6 * * *"},
     "settle_erasures": {"run": "certificates.erasing.settle_owed", "cron": "*/5 * * * *"},
+    "mail_notifications": {"run": "notifications.delivery.mail_owed", "cron": "* * * * *"},
     "mail_keepsakes": {"run": "certificates.keepsakes.mail_keepsakes", "cron": "*/5 * * * *"},
     "issue_in_bulk": {"run": "gamification.bulk_issuing.resume", "cron": "*/5 * * * *"},
     "catch_up_features": {"run": "gamification.catchup.resume", "cron": "*/5 * * * *"},

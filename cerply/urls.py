@@ -11,6 +11,7 @@ from cerply.accounts.signing_in import staff_sign_in
 from certificates.urls import for_people
 from certificates.urls import published as published_certificates
 from gamification.urls import published as published_badges
+from notifications.urls import for_people as for_managers
 
 urlpatterns = [
     path("", TemplateView.as_view(template_name="cerply/start.html"), name="start"),
@@ -28,6 +29,7 @@ urlpatterns = [
     path("", include(published_certificates)),
     path("", include(published_badges)),
     path("", include(for_people)),
+    path("", include(for_managers)),
     path("api/", include("cerply.accounts.urls")),
     path("api/", include("cerply.tracks.urls")),
     path("api/", include("gamification.urls")),

@@ -153,7 +153,8 @@ class ApiView(APIView):
     def held(self, etag: Callable[[], str]) -> HttpResponse | None:
         """304 where the client has what the ``ETag`` names; None for an answer to be made.
 
-        Without ``If-None-Match`` nobody asks for the ``ETag``. Weak ones are compared like strong ones (RFC 9110, 13.1.2).
+        Without ``If-None-Match`` nobody asks for the ``ETag``. Weak ones are compared like strong ones (RFC
+        9110, 13.1.2).
         """
         known = [tag.removeprefix("W/") for tag in parse_etags(self.request.headers.get("If-None-Match", ""))]
         if not known:

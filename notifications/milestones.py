@@ -12,7 +12,7 @@ from cerply.accounts.access import managers_of
 from cerply.accounts.models import User
 from cerply.forgetting import Forgotten
 from cerply.permissions import Actor
-from notifications.models import ManagerNotification, NotificationType
+from notifications.models import Delivery, ManagerNotification, NotificationType
 from ops.features import Feature, is_on
 
 
@@ -28,7 +28,7 @@ class Milestone:
 
 @transaction.atomic
 def announce(milestones: Sequence[Milestone]) -> None:
-    """A row for each active manager of the learner, once whatever teams they share."""
+    """A row for each active manager of the learner, once whatever teams they share; each owes an e-mail or a reason."""
     organizations = {milestone.learner.member_of for milestone in milestones}
     listening = {
         organization_id for organization_id in organizations if is_on(Feature.MANAGER_NOTIFICATIONS, organization_id)
@@ -54,6 +54,7 @@ def announce(milestones: Sequence[Milestone]) -> None:
     # In one order for everybody, so that two who tell the same wait for each other and do not deadlock.
     rows.sort(key=lambda row: (row.manager_id, row.cause_id))
     ManagerNotification.objects.bulk_create(rows, ignore_conflicts=True)
+    Delivery.objects.open_for([row.id for row in rows])
 
 
 @transaction.atomic

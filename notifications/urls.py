@@ -1,7 +1,11 @@
-"""The managers' inbox, below ``/api``."""
+"""The managers' inbox, below ``/api``; pages for who has had a mail, and what a mail provider calls."""
+
+from django.conf import settings
+from django.urls import path
 
 from cerply.routing import route
-from notifications import views
+from notifications import mail_events, policies, views
+from notifications.unsubscribing import UnsubscribePage
 
 urlpatterns = [
     route("manager/notifications", views.NotificationsView, "notifications"),
@@ -9,4 +13,9 @@ urlpatterns = [
     route("manager/notifications/read-all", views.ReadAllView, "read-all"),
     route("manager/notifications/<id:notification_id>", views.NotificationView, "notification"),
     route("manager/notification-preferences", views.PreferencesView, "notification-preferences"),
+    route("organization/notification-policy", policies.PolicyView, "notification-policy"),
 ]
+
+for_people = [path("unsubscribe/<str:token>", UnsubscribePage.as_view(), name="unsubscribe")]
+if settings.MAIL_PROVIDER:
+    for_people.append(path("mail-events", mail_events.view_of(settings.MAIL_PROVIDER), name="mail-events"))

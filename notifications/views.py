@@ -12,8 +12,8 @@ from cerply.openapi import PAGE_PARAMETERS
 from cerply.permissions import Role
 from cerply.requests import WRITES
 from notifications import reading, representation, serializers
-from notifications.models import ManagerNotification
-from notifications.preferring import prefer, preference_of
+from notifications.models import ManagerNotification, SuppressedAddress, Wish
+from notifications.preferring import prefer, wish_of
 from ops.api import ApiView
 from ops.features import Feature
 
@@ -76,6 +76,18 @@ class NotificationView(InboxView):
             raise NotFound("There is no such notification in your inbox.")
 
     @extend_schema(
+        operation_id="getNotification",
+        summary="One notification, and what has become of it by e-mail",
+        tags=TAGS,
+        responses={200: serializers.NotificationDetail},
+    )
+    def get(self, request: Request, notification_id: UUID) -> Response:
+        inbox = ManagerNotification.objects.inbox_of(self.caller).select_related("learner", "delivery__mail")
+        row = inbox.get(id=notification_id)
+        delivery = representation.delivery(getattr(row, "delivery", None))
+        return Response({**representation.notification(row), "delivery": delivery})
+
+    @extend_schema(
         operation_id="markNotification",
         summary="Mark as read, or as unread again",
         tags=TAGS,
@@ -118,7 +130,7 @@ class PreferencesView(InboxView):
         responses={200: serializers.Preferences},
     )
     def get(self, request: Request) -> Response:
-        return Response(representation.preferences(preference_of(self.user)))
+        return self.answer(wish_of(self.user))
 
     @extend_schema(
         operation_id="putPreferences",
@@ -129,4 +141,8 @@ class PreferencesView(InboxView):
     )
     def put(self, request: Request) -> Response:
         values = self.valid(serializers.PreferencesInput)
-        return Response(representation.preferences(prefer(self.user, values, actor=self.caller.actor)))
+        return self.answer(prefer(self.user, values, actor=self.caller.actor))
+
+    def answer(self, wish: Wish) -> Response:
+        suppressed = SuppressedAddress.objects.holding().of(self.user.email).first()
+        return Response(representation.preferences(wish, suppressed.reason if suppressed else None))

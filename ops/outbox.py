@@ -31,6 +31,14 @@ class Refused(Exception):
     """It will not be taken however often it is tried. The text says why, and is shown to staff."""
 
 
+class Unreachable(Exception):
+    """Nobody is there who could take anything. The run ends, and no row has had a try. The text is for the log."""
+
+
+# What is told of a row that is given up: its last failure, or None where the worker was killed each time.
+type GivenUp[Row] = Callable[[Row, Exception | None], None]
+
+
 class OutboxState(models.TextChoices):
     DUE = "due", "Due"
     SENT = "sent", "Sent"
@@ -73,19 +81,21 @@ class Owed(models.Model):
         self.state, self.tries, self.due_at, self.finished_at = OutboxState.DUE, 0, clock.now(), None
 
 
+def _nothing(row: Owed, exc: Exception | None) -> None:
+    pass
+
+
 class OwedQuerySet[Row: Owed](models.QuerySet[Row]):
     def due(self, moment: datetime) -> Self:
         return self.filter(state=OutboxState.DUE, due_at__lte=moment).order_by("due_at", "id")
 
-    def work_off(
-        self, send: Callable[[Row], OutboxState], given_up: Callable[[Row], None] = lambda row: None
-    ) -> Counter[OutboxState]:
+    def work_off(self, send: Callable[[Row], OutboxState], given_up: GivenUp[Row] = _nothing) -> Counter[OutboxState]:
         """Sends what is due among these rows, one after the other; returns how many ended in which state.
 
         ``send`` gets the row locked, in a transaction, saves what else it changes of it, and returns
         `OutboxState.SENT` or ``DROPPED`` (with ``row.error`` as the reason). What it raises is the failure of a try:
         `Refused` of the last one, anything else of one to be repeated; in the result they count as DEAD and DUE.
-        ``given_up`` is told of the dead, in the same transaction.
+        ``given_up`` is told of the dead, in the same transaction. `Unreachable` comes through.
         """
         until = time.monotonic() + LONGEST_RUN
         ended: Counter[OutboxState] = Counter()
@@ -93,19 +103,22 @@ class OwedQuerySet[Row: Owed](models.QuerySet[Row]):
             claimed = self._claim(given_up)
             if claimed is None:
                 break
-            if state := self._settle(*claimed, send, given_up):
-                ended[state] += 1
+            end = self._settle(*claimed, send, given_up)
+            if isinstance(end, Unreachable):
+                raise end
+            if end:
+                ended[end] += 1
         return ended
 
     @transaction.atomic
-    def _claim(self, given_up: Callable[[Row], None]) -> tuple[UUID, int] | None:
+    def _claim(self, given_up: GivenUp[Row]) -> tuple[UUID, int] | None:
         row = self.due(clock.now()).select_for_update(skip_locked=True, of=("self",)).first()
         if row is None:
             return None
         row.tries += 1
         if row.tries > len(row.PAUSES) + 1:
             row.finish(OutboxState.DEAD, INTERRUPTED)
-            _give_up(row, given_up)
+            _give_up(row, None, given_up)
         else:
             row.due_at = clock.now() + row.PAUSES[min(row.tries, len(row.PAUSES)) - 1]
         row.save(update_fields=Owed.MOVING)
@@ -113,31 +126,41 @@ class OwedQuerySet[Row: Owed](models.QuerySet[Row]):
 
     @transaction.atomic
     def _settle(
-        self, row_id: UUID, tries: int, send: Callable[[Row], OutboxState], given_up: Callable[[Row], None]
-    ) -> OutboxState | None:
+        self,
+        row_id: UUID,
+        tries: int,
+        send: Callable[[Row], OutboxState],
+        given_up: GivenUp[Row],
+    ) -> OutboxState | Unreachable | None:
         mine = self.model._base_manager.filter(id=row_id, tries=tries, state=OutboxState.DUE)
         row: Row | None = mine.select_for_update(skip_locked=True, of=("self",)).first()
         if row is None:
             return None
+        failure: Exception | None = None
         try:
             with transaction.atomic():
                 state = send(row)
             row.finish(state, row.error if state is OutboxState.DROPPED else "")
+        except Unreachable as exc:
+            mine.update(tries=tries - 1, due_at=clock.now())
+            return exc
         except Refused as exc:
+            failure = exc
             row.finish(OutboxState.DEAD, str(exc))
         except Exception as exc:  # whatever it is, the others are sent
+            failure = exc
             row.put_off(f"{type(exc).__name__}: {exc}".replace("\0", ""))
         if row.state == OutboxState.DEAD:
-            _give_up(row, given_up)
+            _give_up(row, failure, given_up)
         elif row.state == OutboxState.DUE:
             logger.warning("%s was not sent, and is tried again: %s", _named(row), row.error)
         row.save(update_fields=Owed.MOVING)
         return OutboxState(row.state)
 
 
-def _give_up[Row: Owed](row: Row, given_up: Callable[[Row], None]) -> None:
+def _give_up[Row: Owed](row: Row, failure: Exception | None, given_up: GivenUp[Row]) -> None:
     logger.error("%s was given up after %s tries: %s", _named(row), row.tries, row.error)
-    given_up(row)
+    given_up(row, failure)
 
 
 def _named(row: Owed) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import CASCADE
 
 from audit.models import EventType
 from audit.recording import Event, record
@@ -66,7 +67,9 @@ def what_keeps(organization: Organization) -> list[str]:
     return sorted(
         str(relation.related_model._meta.verbose_name_plural)
         for relation in organization._meta.related_objects
-        if relation.related_model._base_manager.filter(**{relation.field.name: organization}).exists()
+        # What goes with it is no reason to stay.
+        if relation.on_delete is not CASCADE
+        and relation.related_model._base_manager.filter(**{relation.field.name: organization}).exists()
     )
 
 

@@ -2,9 +2,8 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from threading import Barrier
-from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -18,12 +17,11 @@ from cerply import clock
 from cerply.accounts.models import User
 from cerply.clock import rfc3339
 from cerply.permissions import Role
-from notifications.models import ManagerNotification, NotificationPreference
+from notifications.models import ManagerNotification
 from tests.api.client import Answer, Api
 from tests.factories import Cast, complete, give_answers, make_cast, make_team, make_user
 
 ADMIN_TOKEN = "dev-admin-token-12345"
-PREFERENCES = {"frequency": "weekly", "types": ["badge"], "timezone": "Europe/Berlin"}
 
 
 def inbox(api: Api, by: User, query: str = "") -> Answer:
@@ -115,59 +113,6 @@ def test_who_reads_everything_has_an_empty_inbox(api: Api, cast: Cast) -> None:
     give_answers(cast.learner, cast.track, 1)
     answer = api.get("/manager/notifications", x_admin_token=ADMIN_TOKEN)
     assert (answer.status, answer.body["total"], answer.body["unreadCount"]) == (200, 0, 0)
-
-
-def test_preferences(api: Api, cast: Cast) -> None:
-    path = "/manager/notification-preferences"
-    assert api.get(path, by=cast.manager).body == {
-        "frequency": "immediate",
-        "types": ["level_up", "badge", "certificate", "at_risk", "expiring"],
-        "timezone": "UTC",
-        "nextDigestAt": None,
-    }
-    said = api.put(path, PREFERENCES, by=cast.manager)
-    assert (said.status, said.body | {"nextDigestAt": None}) == (200, PREFERENCES | {"nextDigestAt": None})
-    assert api.put(path, said.body, by=cast.manager).body == said.body
-    assert api.get(path, by=cast.admin).body["frequency"] == "immediate"
-    assert api.get(path, by=cast.learner).status == 403
-    assert api.put(path, PREFERENCES, x_admin_token=ADMIN_TOKEN).status == 403
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"frequency": "hourly"},
-        {"frequency": None},
-        {"types": ["level_up", "level_up"]},
-        {"types": ["gossip"]},
-        {"types": "badge"},
-        {"timezone": "Nowhere"},
-        {"more": 1},
-    ],
-    ids=str,
-)
-def test_bad_preferences_are_named(api: Api, cast: Cast, change: dict[str, Any]) -> None:
-    answer = api.put("/manager/notification-preferences", PREFERENCES | change, by=cast.manager)
-    assert (answer.status, list(answer.details)) == (400, list(change))
-
-
-@pytest.mark.parametrize(
-    ("frequency", "now", "due"),
-    [
-        ("daily", (2026, 3, 28, 12), (2026, 3, 29, 6)),  # clocks go forward in the night between
-        ("daily", (2026, 10, 24, 12), (2026, 10, 25, 7)),  # and back
-        ("daily", (2026, 7, 1, 5), (2026, 7, 1, 6)),
-        ("daily", (2026, 7, 1, 6), (2026, 7, 2, 6)),
-        ("weekly", (2026, 7, 1, 12), (2026, 7, 6, 6)),
-        ("weekly", (2026, 7, 6, 5), (2026, 7, 6, 6)),
-        ("weekly", (2026, 7, 6, 7), (2026, 7, 13, 6)),
-    ],
-)
-def test_digests_are_due_at_eight_in_the_managers_zone(
-    frequency: str, now: tuple[int, int, int, int], due: tuple[int, int, int, int]
-) -> None:
-    preference = NotificationPreference(frequency=frequency, timezone="Europe/Berlin")
-    assert preference.next_digest_after(datetime(*now, tzinfo=UTC)) == datetime(*due, tzinfo=UTC)
 
 
 def test_switched_off_there_is_no_inbox(api: Api, cast: Cast, settings: Settings) -> None:

@@ -1,0 +1,39 @@
+"""What e-mails to managers say, in each language, and the page on which they unsubscribe."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from babel import Locale
+
+from cerply.languages import DEFAULT
+from notifications.sentences import ar, de, en, es, fr, ja
+
+SENTENCES: Mapping[str, Mapping[str, str]] = {
+    "en": en.SENTENCES,
+    "de": de.SENTENCES,
+    "fr": fr.SENTENCES,
+    "es": es.SENTENCES,
+    "ar": ar.SENTENCES,
+    "ja": ja.SENTENCES,
+}
+# By the plural categories of CLDR; "other" stands for those that a language does not tell apart here.
+PLURALS: Mapping[str, Mapping[str, Mapping[str, str]]] = {
+    "en": en.PLURALS,
+    "de": de.PLURALS,
+    "fr": fr.PLURALS,
+    "es": es.PLURALS,
+    "ar": ar.PLURALS,
+    "ja": ja.PLURALS,
+}
+
+
+def say(key: str, language: str = DEFAULT, **arguments: Any) -> str:
+    """One of the sentences, in the language, with its placeholders filled."""
+    return SENTENCES[language][key].format(**arguments)
+
+
+def count(key: str, number: int, language: str = DEFAULT) -> str:
+    """One that says how many, in the form that the number asks for."""
+    forms = PLURALS[language][key]
+    form = forms.get(Locale(language).plural_form(number), forms["other"])
+    return form.format(n=number)

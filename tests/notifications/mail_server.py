@@ -1,0 +1,92 @@
+"""A real mail server on loopback that misbehaves when it is told to, and a manager's mailbox in it."""
+
+import email
+import email.policy
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from email.message import EmailMessage
+from typing import Any
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+from pytest_django import Settings
+
+OK = "250 OK"
+
+
+class MailServer:
+    """Keeps what it took. Each of its hooks answers one step of the conversation; DROP hangs up in the middle of it."""
+
+    DROP = "drop"
+
+    def __init__(self) -> None:
+        self.taken: list[EmailMessage] = []
+        self.connections = 0
+        self.on_recipient: Callable[[str], str] = lambda address: OK
+        # Before and after the message is in the mailbox.
+        self.on_data: Callable[[], str] = lambda: OK
+        self.on_taken: Callable[[], str] = lambda: OK
+        self.controller = Controller(self, hostname="127.0.0.1", port=0)
+
+    @property
+    def url(self) -> str:
+        return f"smtp://{self.controller.hostname}:{self.port}"
+
+    @property
+    def port(self) -> int:
+        return int(self.controller.server.sockets[0].getsockname()[1])
+
+    async def handle_EHLO(
+        self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]
+    ) -> list[str]:
+        self.connections += 1
+        session.host_name = hostname
+        return responses
+
+    async def handle_RCPT(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[Any]
+    ) -> str:
+        answer = self.on_recipient(address)
+        if answer == OK:
+            envelope.rcpt_tos.append(address)
+        return answer
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        answer = self.on_data()
+        if answer == OK:
+            content = envelope.original_content or b""
+            self.taken.append(email.message_from_bytes(content, policy=email.policy.default))
+            answer = self.on_taken()
+        if answer == self.DROP:
+            server.transport.abort()
+        return answer
+
+    def to(self, address: str) -> list[EmailMessage]:
+        return [message for message in self.taken if address in str(message["To"])]
+
+
+def name_server(settings: Settings, port: int, timeout: float = 5) -> None:
+    """Has mail sent there."""
+    options = {"host": "127.0.0.1", "port": port, "timeout": timeout}
+    settings.MAILERS = {"default": {"BACKEND": "django.core.mail.backends.smtp.EmailBackend", "OPTIONS": options}}
+
+
+@contextmanager
+def mail_server(settings: Settings) -> Iterator[MailServer]:
+    """Started, and named by the settings."""
+    server = MailServer()
+    server.controller.start()
+    name_server(settings, server.port)
+    try:
+        yield server
+    finally:
+        server.controller.stop()
+
+
+@contextmanager
+def silent_server(settings: Settings) -> Iterator[None]:
+    """One that takes connections, and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        name_server(settings, listening.getsockname()[1], timeout=0.2)
+        yield
