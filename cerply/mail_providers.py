@@ -25,6 +25,8 @@ class Unusable(Exception):
 class Provider:
     """One that django-anymail speaks to: where its classes are, and the options that are the parts of the address."""
 
+    module: str
+    # As it begins the names of classes.
     name: str
     user: str
     password: str = ""
@@ -32,14 +34,14 @@ class Provider:
 
 
 PROVIDERS = {
-    "brevo": Provider(name="brevo.Brevo", user="api_key"),
-    "mailersend": Provider(name="mailersend.MailerSend", user="api_token"),
-    "mailgun": Provider(name="mailgun.Mailgun", user="api_key", host="sender_domain"),
-    "mailjet": Provider(name="mailjet.Mailjet", user="api_key", password="secret_key"),  # noqa: S106 - a name
-    "mailtrap": Provider(name="mailtrap.Mailtrap", user="api_token"),
-    "postmark": Provider(name="postmark.Postmark", user="server_token"),
-    "sendgrid": Provider(name="sendgrid.SendGrid", user="api_key"),
-    "sparkpost": Provider(name="sparkpost.SparkPost", user="api_key"),
+    "brevo": Provider(module="brevo", name="Brevo", user="api_key"),
+    "mailersend": Provider(module="mailersend", name="MailerSend", user="api_token"),
+    "mailgun": Provider(module="mailgun", name="Mailgun", user="api_key", host="sender_domain"),
+    "mailjet": Provider(module="mailjet", name="Mailjet", user="api_key", password="secret_key"),  # noqa: S106 - a name
+    "mailtrap": Provider(module="mailtrap", name="Mailtrap", user="api_token"),
+    "postmark": Provider(module="postmark", name="Postmark", user="server_token"),
+    "sendgrid": Provider(module="sendgrid", name="SendGrid", user="api_key"),
+    "sparkpost": Provider(module="sparkpost", name="SparkPost", user="api_key"),
 }
 
 
@@ -72,7 +74,7 @@ def _provided(provider: Provider, url: str) -> dict[str, Any]:
         if option != "api_url":
             raise Unusable
         options[option] = values[-1]
-    return {"BACKEND": f"anymail.backends.{provider.name}EmailBackend", "OPTIONS": options}
+    return {"BACKEND": f"anymail.backends.{provider.module}.EmailBackend", "OPTIONS": options}
 
 
 def _served(url: str) -> dict[str, Any]:

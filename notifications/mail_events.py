@@ -13,7 +13,8 @@ from notifications.suppressing import hear
 
 def view_of(provider: str) -> Callable[..., HttpResponseBase]:
     """Of ``settings.MAIL_PROVIDER``; it answers 400 to whoever does not show ``MAIL_EVENT_SECRET``."""
-    view: Any = import_string(f"anymail.webhooks.{PROVIDERS[provider].name}TrackingWebhookView")
+    its = PROVIDERS[provider]
+    view: Any = import_string(f"anymail.webhooks.{its.module}.{its.name}TrackingWebhookView")
     as_view: Callable[..., HttpResponseBase] = view.as_view()
     return as_view
 

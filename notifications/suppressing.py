@@ -1,5 +1,7 @@
 """Addresses to which nothing is sent any more: who put them there, and how staff takes them out again."""
 
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 from anymail.signals import AnymailTrackingEvent, RejectReason
@@ -16,7 +18,6 @@ from notifications.models import MailSubscription, OutgoingMail, SuppressedAddre
 from notifications.preferring import unsubscribe
 
 PROVIDER = Actor.system("mail provider")
-# A full mailbox or a full spam folder is none of them: it may take the next one.
 FOR_GOOD = frozenset({RejectReason.BOUNCED, RejectReason.INVALID})
 
 
@@ -66,7 +67,7 @@ def hear(event: AnymailTrackingEvent) -> None:
             unsubscribe(subscription, actor=PROVIDER)
     if reason is None or not address:
         return
-    if event.message_id:
+    if event.message_id and reason is Withheld.BOUNCE:
         OutgoingMail.objects.filter(provider_id=event.message_id, bounced_at=None).update(bounced_at=clock.now())
     suppress(address, reason, actor=PROVIDER)
 
@@ -74,6 +75,15 @@ def hear(event: AnymailTrackingEvent) -> None:
 def _reason(event: AnymailTrackingEvent) -> Withheld | None:
     if event.event_type == Told.COMPLAINED:
         return Withheld.COMPLAINT
-    if event.event_type in {Told.BOUNCED, Told.REJECTED} and event.reject_reason in FOR_GOOD:
-        return Withheld.BOUNCE
-    return None
+    bounced = event.event_type in {Told.BOUNCED, Told.REJECTED} and event.reject_reason in FOR_GOOD
+    return Withheld.BOUNCE if bounced and not _may_pass(event.esp_event or {}) else None
+
+
+def _may_pass(told: Mapping[str, Any]) -> bool:
+    """A mailbox that is full may take the next one. Each provider says so in its own words, and anymail in none."""
+    words = (str(told.get(name, "")) for name in ("Type", "type", "event"))
+    return (
+        any("soft" in word.lower() for word in words)
+        or told.get("hard_bounce") is False  # Mailjet
+        or str(told.get("bounce_class")) == "20"  # SparkPost
+    )

@@ -2,15 +2,10 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Iterator
 from datetime import timedelta
-from socket import socket
-from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, Envelope, Session
 from django.core import mail
 from django.core.mail.message import EmailMessage
 from django.db import connection
@@ -27,6 +22,7 @@ from cerply.accounts.models import Organization, OwedLink, User
 from ops import owed_mail
 from tests.api.client import Api
 from tests.factories import Cast, make_cast, make_organization, make_staff, make_user
+from tests.mail_server import MailServer, mail_server
 from tests.processes import run_python
 from tests.threads import at_once
 
@@ -104,79 +100,49 @@ def test_staff_send_one_to_whom_they_chose(cast: Cast) -> None:
 # -- a mail server that refuses --
 
 
-class Peer:
-    """A mail server that takes what its answer says."""
-
-    def __init__(self) -> None:
-        self.answer: Callable[[str], str] = lambda address: "250 OK"
-        self.taken: list[str] = []
-
-    async def handle_RCPT(
-        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[Any]
-    ) -> str:
-        answer = self.answer(address)
-        if answer.startswith("250"):
-            envelope.rcpt_tos.append(address)
-        return answer
-
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        self.taken += envelope.rcpt_tos
-        return "250 OK"
-
-
 @pytest.fixture
-def peer(settings: Settings) -> Iterator[Peer]:
-    handler = Peer()
-    with closing(socket()) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    controller = Controller(handler, hostname="127.0.0.1", port=port)
-    controller.start()
-    options = {"host": "127.0.0.1", "port": port, "timeout": 20}
-    settings.MAILERS = {"default": {"BACKEND": "django.core.mail.backends.smtp.EmailBackend", "OPTIONS": options}}
-    try:
-        yield handler
-    finally:
-        controller.stop()
+def peer(settings: Settings) -> Iterator[MailServer]:
+    with mail_server(settings) as server:
+        yield server
 
 
-def test_what_the_mail_server_refuses_is_owed_and_mailed_later(api: Api, cast: Cast, peer: Peer) -> None:
+def test_what_the_mail_server_refuses_is_owed_and_mailed_later(api: Api, cast: Cast, peer: MailServer) -> None:
     now = clock.now()
     with clock.moved_to(now):
         api.post("/auth/password-link", {"email": cast.learner.email})
-        peer.answer = lambda address: "451 Try again later"
+        peer.on_recipient = lambda address: "451 Try again later"
         work()
-        assert (peer.taken, OwedLink.objects.get().attempts) == ([], 1)
-        peer.answer = lambda address: "250 OK"
+        assert (peer.recipients, OwedLink.objects.get().attempts) == ([], 1)
+        peer.on_recipient = lambda address: "250 OK"
         assert passwords.mail_owed() == "Mailed 0 links."
     with clock.moved_to(now + owed_mail.PAUSES[0]):
         assert passwords.mail_owed() == "Mailed 1 links."
-    assert peer.taken == [cast.learner.email]
+    assert peer.recipients == [cast.learner.email]
     assert not OwedLink.objects.exists()
     assert AuditEvent.objects.filter(type="password_link_requested").count() == 1
 
 
-def test_one_whom_the_mail_server_refuses_holds_up_nobody_else(api: Api, cast: Cast, peer: Peer) -> None:
+def test_one_whom_the_mail_server_refuses_holds_up_nobody_else(api: Api, cast: Cast, peer: MailServer) -> None:
     email = cast.learner.email
     for organization in (cast.outside, make_organization()):
         make_user(organization, email=email)
     answers = iter(["451 Try again later", "250 OK", "250 OK", "250 OK"])
-    peer.answer = lambda address: next(answers)
+    peer.on_recipient = lambda address: next(answers)
     now = clock.now()
     with clock.moved_to(now):
         api.post("/auth/password-link", {"email": email})
         work()
-        assert peer.taken == [email] * 2
+        assert peer.recipients == [email] * 2
     with clock.moved_to(now + owed_mail.PAUSES[0]):
         passwords.mail_owed()
-    assert peer.taken == [email] * 3
+    assert peer.recipients == [email] * 3
     assert not OwedLink.objects.exists()
 
 
 def test_after_some_tries_it_is_given_up_loudly(
-    api: Api, cast: Cast, peer: Peer, caplog: pytest.LogCaptureFixture
+    api: Api, cast: Cast, peer: MailServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    peer.answer = lambda address: "550 No such mailbox"
+    peer.on_recipient = lambda address: "550 No such mailbox"
     api.post("/auth/password-link", {"email": cast.learner.email})
     work()
     moment = clock.now()
@@ -192,8 +158,8 @@ def test_after_some_tries_it_is_given_up_loudly(
     assert cast.learner.email not in line.message.partition("giving up")[0]
 
 
-def test_after_a_day_it_is_given_up_loudly(cast: Cast, peer: Peer, caplog: pytest.LogCaptureFixture) -> None:
-    peer.answer = lambda address: "451 Try again later"
+def test_after_a_day_it_is_given_up_loudly(cast: Cast, peer: MailServer, caplog: pytest.LogCaptureFixture) -> None:
+    peer.on_recipient = lambda address: "451 Try again later"
     OwedLink.objects.create(user=cast.learner, requested_at=clock.now() - timedelta(hours=24))
     passwords.mail_owed()
     assert not OwedLink.objects.exists()
@@ -212,12 +178,12 @@ def test_a_mail_server_that_is_not_there_loses_nothing(api: Api, cast: Cast, set
 
 
 @pytest.mark.django_db(transaction=True)
-def test_many_workers_mail_each_link_once(peer: Peer) -> None:
+def test_many_workers_mail_each_link_once(peer: MailServer) -> None:
     organization = make_cast().organization
     people = [make_user(organization) for _ in range(10)]
     OwedLink.objects.bulk_create(OwedLink(email=user.email, user=user) for user in people)
     at_once([passwords.mail_owed] * 4)
-    assert Counter(peer.taken) == {user.email: 1 for user in people}
+    assert Counter(peer.recipients) == {user.email: 1 for user in people}
     assert not OwedLink.objects.exists()
 
 

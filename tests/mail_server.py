@@ -27,15 +27,8 @@ class MailServer:
         # Before and after the message is in the mailbox.
         self.on_data: Callable[[], str] = lambda: OK
         self.on_taken: Callable[[], str] = lambda: OK
-        self.controller = Controller(self, hostname="127.0.0.1", port=0)
-
-    @property
-    def url(self) -> str:
-        return f"smtp://{self.controller.hostname}:{self.port}"
-
-    @property
-    def port(self) -> int:
-        return int(self.controller.server.sockets[0].getsockname()[1])
+        self.port = free_port()
+        self.controller = Controller(self, hostname="127.0.0.1", port=self.port)
 
     async def handle_EHLO(
         self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]
@@ -62,8 +55,18 @@ class MailServer:
             server.transport.abort()
         return answer
 
+    @property
+    def recipients(self) -> list[str]:
+        """Of what it took, in its order."""
+        return [str(message["To"]) for message in self.taken]
+
     def to(self, address: str) -> list[EmailMessage]:
         return [message for message in self.taken if address in str(message["To"])]
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return int(listening.getsockname()[1])
 
 
 def name_server(settings: Settings, port: int, timeout: float = 5) -> None:
