@@ -1,5 +1,6 @@
 """A real mail server on loopback that misbehaves when it is told to, and a manager's mailbox in it."""
 
+import asyncio
 import email
 import email.policy
 import socket
@@ -52,7 +53,9 @@ class MailServer:
             self.taken.append(email.message_from_bytes(content, policy=email.policy.default))
             answer = self.on_taken()
         if answer == self.DROP:
-            server.transport.abort()
+            transport = server.transport
+            assert isinstance(transport, asyncio.Transport)
+            transport.abort()
         return answer
 
     @property
