@@ -5,7 +5,7 @@ from typing import Any
 
 from babel import Locale
 
-from cerply.languages import DEFAULT
+from cerply.languages import DEFAULT, direction
 from notifications.sentences import ar, de, en, es, fr, ja
 
 SENTENCES: Mapping[str, Mapping[str, str]] = {
@@ -27,8 +27,17 @@ PLURALS: Mapping[str, Mapping[str, Mapping[str, str]]] = {
 }
 
 
+# First strong isolate, and its end (UAX 9).
+ISOLATED = "\u2068{}\u2069"
+
+
 def say(key: str, language: str = DEFAULT, **arguments: Any) -> str:
-    """One of the sentences, in the language, with its placeholders filled."""
+    """One of the sentences, in the language, with its placeholders filled.
+
+    Where it runs from right to left, what is filled in keeps its own direction, and does not turn what is around it.
+    """
+    if direction(language) == "rtl":
+        arguments = {name: ISOLATED.format(value) for name, value in arguments.items()}
     return SENTENCES[language][key].format(**arguments)
 
 

@@ -1,12 +1,12 @@
 """Arabic."""
 
 SENTENCES = {
-    "event.level_up": "بلغ المستوى {level} في {track}: {learner}",
-    "event.badge": "حصل على الشارة «{badge}»: {learner}",
-    "event.certificate": "حصل على شهادة: {learner} – {track}",
-    "event.at_risk.comprehension": "قد يحتاج إلى مساعدة: {learner} – قليل من الإجابات الأخيرة في {track} كان صحيحًا",
-    "event.at_risk.silence": "قد يحتاج إلى تذكير: {learner} – لا إجابات في {track} منذ مدة",
-    "event.expiring": "تنتهي شهادة {learner} في {date}: {track}",
+    "event.level_up": "{learner}: الوصول إلى المستوى {level} في {track}",
+    "event.badge": "{learner}: الحصول على الشارة «{badge}»",
+    "event.certificate": "{learner}: الحصول على شهادة {track}",
+    "event.at_risk.comprehension": "{learner}: قد تلزم المساعدة، فقليل من الإجابات الأخيرة في {track} صحيح",
+    "event.at_risk.silence": "{learner}: قد يفيد التذكير، فلا إجابات في {track} منذ مدة",
+    "event.expiring": "{learner}: تنتهي شهادة {track} في {date}",
     "level.novice": "مبتدئ",
     "level.learner": "متعلّم",
     "level.practitioner": "ممارس",

@@ -56,8 +56,8 @@ def test_many_go_out_over_one_connection_and_arrive_whole(cast: Cast, managers: 
     [message] = server.to(cast.manager.email)
     text, html = message.iter_parts()
     assert (text.get_content_type(), html.get_content_type()) == ("text/plain", "text/html")
-    assert "بلغ المستوى" in text.get_content()
-    assert "بلغ المستوى" in str(message["Subject"])
+    assert "الوصول إلى المستوى" in text.get_content()
+    assert "الوصول إلى المستوى" in str(message["Subject"])
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert str(message["List-Unsubscribe"]).startswith("<http://127.0.0.1:8080/unsubscribe/")
     assert str(message["Message-ID"]).endswith("@127.0.0.1>")
