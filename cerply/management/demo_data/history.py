@@ -20,7 +20,9 @@ from gamification.completing import complete_outside
 from gamification.progress import record
 from gamification.sharing import share
 from notifications import reading
-from notifications.models import ManagerNotification
+from notifications.collecting import collect
+from notifications.models import DeliveryState, ManagerNotification, OutgoingMail
+from ops.outbox import OutboxState
 
 DAYS = 24
 ACTOR = Actor.system("load_demo")
@@ -53,6 +55,7 @@ class History:
         for organization in ORGANIZATIONS:
             self._share(organization)
         self._happen_besides()
+        self._mail()
 
     def _days(self) -> Iterator[Day]:
         for organization in ORGANIZATIONS:
@@ -128,3 +131,13 @@ class History:
             inbox = ManagerNotification.objects.inbox_of(manager).order_by("sent_at", "id")
             for row in inbox[: inbox.count() * 2 // 3]:
                 reading.mark(row.id, read=True, actor=manager.actor)
+
+    def _mail(self) -> None:
+        """What the managers were told by then has gone out: a worker that starts later mails nobody about the past."""
+        collect()
+        OutgoingMail.objects.work_off(_sent)
+
+
+def _sent(mail: OutgoingMail) -> OutboxState:
+    mail.deliveries.update(state=DeliveryState.SENT, settled_at=clock.now())
+    return OutboxState.SENT
