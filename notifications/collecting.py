@@ -16,7 +16,7 @@ from django.db.models import Max, Min
 
 from cerply import clock
 from cerply.identifiers import uuid7
-from notifications.models import Delivery, Frequency, MailKind, NotificationType, OutgoingMail, Wish
+from notifications.models import Delivery, Frequency, MailKind, MailSubscription, NotificationType, OutgoingMail, Wish
 from notifications.recipients import Recipient, recipients
 
 COLLECTING = 0x63706D6C  # any number that nobody else locks
@@ -161,6 +161,9 @@ def _mail(manager: Recipient, window_end: datetime | None, now: datetime) -> Out
 def _put_in(chosen: list[Chosen]) -> int:
     """Returns how many have anything in them; the others are gone again."""
     OutgoingMail.objects.bulk_create(each.mail for each in chosen)
+    # Committed before it goes out, or the link in a mail whose sender was killed is signed by a key that is gone.
+    subscriptions = [MailSubscription(user=each.mail.recipient) for each in chosen]
+    MailSubscription.objects.bulk_create(subscriptions, ignore_conflicts=True)
     mail_ids = [each.mail.id for each in chosen]
     manager_ids = [each.mail.recipient_id for each in chosen]
     with connection.cursor() as cursor:

@@ -128,7 +128,7 @@ def _look_again(manager_ids: Collection[UUID]) -> None:
 
 def unsubscribe_token(user_id: UUID) -> str:
     """``{user id}.{signature}``, good until the user is gone, whatever secrets of the installation are changed."""
-    subscription, _ = MailSubscription.objects.get_or_create(user_id=user_id)
+    subscription = MailSubscription.objects.get(user=user_id)
     return _signer(subscription).sign(str(user_id))
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.test import Client
 from pytest_django import Settings
 
 from audit.models import AuditEvent
@@ -152,6 +153,9 @@ def test_one_that_drops_after_it_has_taken_it_gets_it_again_under_the_same_name(
     run(3)
     assert len(server.taken) == 2
     assert {str(message["Message-ID"]) for message in server.taken} == {f"<{row.id}@127.0.0.1>"}
+    # Nothing that the first one says was taken back with its try.
+    links = {str(message["List-Unsubscribe"])[1:-1] for message in server.taken}
+    assert [Client().get(link).status_code for link in links] == [200]
 
 
 @pytest.mark.parametrize("how", ["closed", "silent"])

@@ -19,7 +19,7 @@ from notifications import delivery
 from notifications.models import MailSubscription
 from notifications.preferring import PURPOSE, decide_policy, subscriber, unsubscribe_token, wish_of
 from tests.factories import ACTOR, Cast, make_user
-from tests.notifications.events import happen, outcome, prefer
+from tests.notifications.events import happen, outcome, prefer, subscription_of
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
@@ -124,6 +124,7 @@ def test_it_outlives_every_secret_of_the_installation(
 
 def test_it_stops_one_person_s_mail_and_no_one_else_s(cast: Cast, link: str, stranger: Client) -> None:
     twin = make_user(cast.outside, Role.MANAGER, email=cast.manager.email)
+    subscription_of(twin)
     other = unsubscribe_token(twin.id)
     stranger.post(link, ONE_CLICK)
     assert (is_mailed(cast.manager), is_mailed(twin)) == (False, True)
