@@ -5,6 +5,7 @@ followed, nothing of the environment counts, nothing is kept between two request
 status is looked at: neither does what it says reach a log or a row.
 """
 
+import re
 import socket
 import ssl
 import time
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from functools import cache
 from http.client import HTTPConnection, HTTPException
+from io import BufferedReader
 from ipaddress import ip_address
 from queue import Empty, SimpleQueue
 from threading import Thread, Timer
@@ -26,6 +28,9 @@ MOST_ADDRESSES = 4
 # So much of an answer is taken from the wire and thrown away, where it comes at once: who is cut short may log errors.
 MOST_READ = 4096
 READ_SECONDS = 1.0
+STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})( .*)?", re.DOTALL)
+LONGEST_LINE = 8192
+MOST_LINES = 100
 
 type Resolver = Callable[[str], Sequence[Address]]
 
@@ -46,7 +51,8 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, look_up: Resolver
         with closing(_connected(addresses, target, until)) as connection, _cut_off(connection, until):
             if isinstance(connection, ssl.SSLSocket):
                 connection.do_handshake()
-            return _status(connection, target, body, headers)
+            _say(connection, target, body, headers)
+            return _heard(connection)
     except NotAllowed as exc:
         raise NotTaken(str(exc)) from exc
     except (OSError, HTTPException, UnicodeError, ValueError) as exc:
@@ -122,15 +128,39 @@ def _shut(connection: socket.socket) -> None:
         socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
 
-def _status(connection: socket.socket, target: Target, body: bytes, headers: Mapping[str, str]) -> int:
+def _say(connection: socket.socket, target: Target, body: bytes, headers: Mapping[str, str]) -> None:
     client = HTTPConnection(target.host, target.port)
     client.sock = connection
     client.request("POST", target.path, body, {"Host": target.host_header, "Connection": "close", **headers})
-    answer = client.getresponse()
-    connection.settimeout(READ_SECONDS)
-    with suppress(OSError, HTTPException, ValueError):
-        answer.read1(MOST_READ)
-    return answer.status
+
+
+def _heard(connection: socket.socket) -> int:
+    """The status, once the head of the answer is there as a whole. http.client takes the part of one for all of it."""
+    with connection.makefile("rb") as stream:
+        status = _head(stream)
+        while status < 200:
+            status = _head(stream)
+        connection.settimeout(READ_SECONDS)
+        with suppress(OSError):
+            stream.read1(MOST_READ)
+    return status
+
+
+def _head(stream: BufferedReader) -> int:
+    first = STATUS_LINE.fullmatch(_line(stream))
+    if first is None:
+        raise HTTPException
+    for _ in range(MOST_LINES):
+        if not _line(stream):
+            return int(first[1])
+    raise HTTPException
+
+
+def _line(stream: BufferedReader) -> bytes:
+    line = stream.readline(LONGEST_LINE)
+    if not line.endswith(b"\n"):
+        raise HTTPException if len(line) == LONGEST_LINE else ConnectionError
+    return line.rstrip(b"\r\n")
 
 
 def _left(until: float) -> float:
