@@ -62,6 +62,7 @@ class Receiver:
 
     def __enter__(self) -> Self:
         self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self.socket.getsockname()[1])
         self.threads = [Thread(target=self._accept, daemon=True)]
         self.threads[0].start()
         return self
@@ -73,10 +74,6 @@ class Receiver:
         self.socket.close()
         for thread in self.threads:
             thread.join(timeout=60)
-
-    @property
-    def port(self) -> int:
-        return int(self.socket.getsockname()[1])
 
     @property
     def url(self) -> str:
