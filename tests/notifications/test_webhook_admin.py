@@ -52,10 +52,10 @@ def test_no_page_shows_a_secret(console: Client, endpoint: WebhookEndpoint) -> N
 
 def test_filters_find(console: Client, cast: Cast, endpoint: WebhookEndpoint) -> None:
     lists = (
-        (WebhookEndpoint, {"organization__id__exact": cast.outside.id}, 0),
+        (WebhookEndpoint, {"organization__id__exact": str(cast.outside.id)}, 0),
         (WebhookEndpoint, {"state__exact": "disabled"}, 1),
-        (WebhookDelivery, {"endpoint__id__exact": endpoint.id}, 1),
-        (WebhookDelivery, {"organization__id__exact": cast.outside.id}, 0),
+        (WebhookDelivery, {"endpoint__id__exact": str(endpoint.id)}, 1),
+        (WebhookDelivery, {"organization__id__exact": str(cast.outside.id)}, 0),
         (WebhookDelivery, {"state__exact": "dropped"}, 1),
     )
     for model, query, number in lists:

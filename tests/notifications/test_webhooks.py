@@ -222,7 +222,8 @@ def test_other_bad_input(api: Api, cast: Cast, endpoint: WebhookEndpoint, delive
     path = f"/webhooks/{endpoint.id}"
     assert api.post("/webhooks", {}, by=cast.admin).status == 400
     assert api.patch(path, {"active": "true"}, by=cast.admin).status == 400
-    for bad in ({"atOnce": 1}, {"more": 1}, []):
+    rotations: list[Any] = [{"atOnce": 1}, {"more": 1}, []]
+    for bad in rotations:
         assert api.post(f"{path}/rotate-secret", bad, by=cast.admin).status == 400
     for post in (f"{path}/test", f"{path}/deliveries/{delivery.id}/replay"):
         assert api.post(post, {"more": 1}, by=cast.admin).status == 400
