@@ -272,7 +272,7 @@ SPECTACULAR_SETTINGS = {
         "NotificationType": "notifications.models.NotificationType",
         "CertifiesFrom": "cerply.tracks.models.CertifiesFrom",
         "Frequency": "notifications.models.Frequency",
-        "DeliveryState": "ops.outbox.OutboxState",
+        "WebhookDeliveryState": "ops.outbox.OutboxState",
         "WebhookState": "notifications.webhooks.serializers.SHOWN_STATES",
         "WebhookEventType": "notifications.webhooks.serializers.TOLD",
         "WebhookEventTypeOrTest": "notifications.models.WebhookEvent",

@@ -66,7 +66,7 @@ class WebhookPage(PageShape):
     webhooks = Webhook(many=True)
 
 
-class Delivery(serializers.Serializer[Any]):
+class WebhookDelivery(serializers.Serializer[Any]):
     id = serializers.UUIDField(help_text="The `webhook-id`.")
     eventType = serializers.ChoiceField(WebhookEvent.choices)
     state = serializers.ChoiceField(OutboxState.choices)
@@ -78,5 +78,5 @@ class Delivery(serializers.Serializer[Any]):
     finishedAt = MomentField(allow_null=True)
 
 
-class DeliveryPage(PageShape):
-    deliveries = Delivery(many=True)
+class WebhookDeliveryPage(PageShape):
+    deliveries = WebhookDelivery(many=True)

@@ -120,7 +120,7 @@ class SendTestView(WebhookRoute):
         description="Its type is `webhook.test`, whatever `eventTypes` says.",
         tags=TAGS,
         request=None,
-        responses={202: serializers.Delivery},
+        responses={202: serializers.WebhookDelivery},
     )
     def post(self, request: Request, webhook_id: UUID) -> Response:
         self.refuse_fields()
@@ -133,8 +133,8 @@ class DeliveriesView(WebhookRoute):
         summary="What was sent and is owed, newest first",
         description="For 30 days.",
         tags=TAGS,
-        parameters=[OpenApiParameter("state", {"$ref": "#/components/schemas/DeliveryState"}), *PAGE_PARAMETERS],
-        responses={200: serializers.DeliveryPage},
+        parameters=[OpenApiParameter("state", {"$ref": "#/components/schemas/WebhookDeliveryState"}), *PAGE_PARAMETERS],
+        responses={200: serializers.WebhookDeliveryPage},
     )
     def get(self, request: Request, webhook_id: UUID) -> Response:
         query, page = self.query(serializers.DeliveryQuery), self.page()
@@ -157,7 +157,7 @@ class ReplayView(WebhookRoute):
         description="Under the same `webhook-id`. One that is owed still stays as it is.",
         tags=TAGS,
         request=None,
-        responses={202: serializers.Delivery},
+        responses={202: serializers.WebhookDelivery},
     )
     def post(self, request: Request, webhook_id: UUID, delivery_id: UUID) -> Response:
         self.refuse_fields()

@@ -30,7 +30,9 @@ from notifications.models import (
     WebhookDelivery,
     WebhookEndpoint,
     WebhookNotice,
+    Withheld,
 )
+from notifications.suppressing import suppress
 from notifications.webhooks import delivering, endpoints
 from notifications.webhooks.delivering import deliver
 from notifications.webhooks.noticing import mail_owed
@@ -313,13 +315,18 @@ def test_a_notice_is_owed_until_the_mail_server_takes_it(cast: Cast, settings: S
     assert OrmQ.objects.order_by("-id")[0].task["func"] == "notifications.webhooks.noticing.mail_owed"
     mailers = settings.MAILERS
     settings.MAILERS = {"default": {"BACKEND": "django.core.mail.backends.smtp.EmailBackend", "OPTIONS": NOWHERE}}
-    now = clock.now()
-    with clock.moved_to(now):
-        assert mail_owed() == "Mailed 0 notices of webhooks."
-    assert WebhookNotice.objects.get().state == "due"
+    assert mail_owed() == "The mail server takes nothing, and notices of webhooks wait."
+    assert (WebhookNotice.objects.get().state, WebhookNotice.objects.get().tries) == ("due", 0)
     settings.MAILERS = mailers
-    with clock.moved_to(now + timedelta(minutes=1)):
-        assert mail_owed() == "Mailed 1 notices of webhooks."
+    assert mail_owed() == "Mailed 1 notices of webhooks."
+
+
+def test_nothing_is_mailed_to_an_address_that_takes_no_mail(cast: Cast) -> None:
+    endpoint, _ = make_endpoint(cast.organization, "https://hooks.example.com/")
+    endpoints.disable(endpoint, DisabledReason.GONE, actor=ACTOR)
+    suppress(cast.admin.email, Withheld.BOUNCE, actor=ACTOR)
+    mail_owed()
+    assert (mail.outbox, WebhookNotice.objects.get().state) == ([], "dropped")
 
 
 def test_who_is_no_admin_any_more_gets_no_notice(cast: Cast) -> None:
