@@ -35,6 +35,15 @@ class EventType(models.TextChoices):
     ADDRESS_RELEASED = "address_released", "Address released"
     MAIL_REVIVED = "mail_revived", "E-mail sent again"
 
+    WEBHOOK_CREATED = "webhook_created", "Webhook created"
+    WEBHOOK_CHANGED = "webhook_changed", "Webhook changed"
+    WEBHOOK_DELETED = "webhook_deleted", "Webhook deleted"
+    WEBHOOK_DISABLED = "webhook_disabled", "Webhook disabled"
+    WEBHOOK_ENABLED = "webhook_enabled", "Webhook enabled"
+    WEBHOOK_SECRET_ROTATED = "webhook_secret_rotated", "Secret of a webhook rotated"  # noqa: S105 - a name
+    WEBHOOK_TESTED = "webhook_tested", "Webhook tested"
+    WEBHOOK_REPLAYED = "webhook_replayed", "Webhook deliveries replayed"
+
     SIGNED_IN = "signed_in", "Signed in"
     SIGN_IN_FAILED = "sign_in_failed", "Sign-in failed"
     SIGNED_OUT = "signed_out", "Signed out"

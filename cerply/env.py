@@ -6,6 +6,7 @@ import re
 import warnings
 from collections.abc import Collection, Mapping
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -197,6 +198,16 @@ class Env:
         if config.get("ENGINE") != "django.db.backends.postgresql" or not config["NAME"]:
             refuse(f"{name} must name a PostgreSQL database: postgres://user:password@host:5432/name")
         return config
+
+    def networks(self, name: str) -> list[IPv4Network | IPv6Network]:
+        """Networks that may be reached though they are not public; none in production."""
+        words = self.words(name)
+        if words and self.name is Environment.PRODUCTION:
+            refuse(f"{name} must be empty in production: webhooks go to public addresses alone.")
+        try:
+            return [ip_network(word) for word in words]
+        except ValueError:
+            refuse(f"{name} must be a comma-separated list of networks, like 127.0.0.0/8.")
 
     def rate(self, name: str, default: str) -> str:
         """A rate in the notation of the ``limits`` library: ``10/minute``."""

@@ -230,6 +230,13 @@ if MAIL_PROVIDER == "mailgun":
     # It signs its events besides, with the key that it takes mail with.
     ANYMAIL["MAILGUN_API_KEY"] = MAILERS["default"]["OPTIONS"]["api_key"]
 
+# -- webhooks --
+
+# What may be reached though it is not public, for development and tests.
+WEBHOOK_ALLOWED_NETWORKS = env.networks("WEBHOOK_ALLOWED_NETWORKS")
+# In seconds, for each of them as a whole, from looking up the name to the status of the answer.
+WEBHOOK_TIMEOUT = 10.0
+
 # -- REST --
 
 REST_FRAMEWORK = {
@@ -265,6 +272,10 @@ SPECTACULAR_SETTINGS = {
         "NotificationType": "notifications.models.NotificationType",
         "CertifiesFrom": "cerply.tracks.models.CertifiesFrom",
         "Frequency": "notifications.models.Frequency",
+        "WebhookDeliveryState": "ops.outbox.OutboxState",
+        "WebhookState": "notifications.webhooks.serializers.SHOWN_STATES",
+        "WebhookEventType": "notifications.webhooks.serializers.TOLD",
+        "WebhookEventTypeOrTest": "notifications.models.WebhookEvent",
     },
     "PATH_CONVERTER_OVERRIDES": {"id": {"type": "string", "format": "uuid"}, "segment": {"type": "string"}},
     "POSTPROCESSING_HOOKS": [
@@ -304,6 +315,9 @@ JOBS = {
     "remind_of_expiry": {"run": "certificates.reminding.remind", "cron": "30 6 * * *"},
     "settle_erasures": {"run": "certificates.erasing.settle_owed", "cron": "*/5 * * * *"},
     "mail_notifications": {"run": "notifications.delivery.mail_owed", "cron": "* * * * *"},
+    "deliver_webhooks": {"run": "notifications.webhooks.delivering.deliver", "cron": "* * * * *"},
+    "mail_webhook_notices": {"run": "notifications.webhooks.noticing.mail_owed", "cron": "*/5 * * * *"},
+    "cleanup_webhooks": {"run": "notifications.webhooks.retention.clean_up", "cron": "45 2 * * *"},
     "mail_keepsakes": {"run": "certificates.keepsakes.mail_keepsakes", "cron": "*/5 * * * *"},
     "issue_in_bulk": {"run": "gamification.bulk_issuing.resume", "cron": "*/5 * * * *"},
     "catch_up_features": {"run": "gamification.catchup.resume", "cron": "*/5 * * * *"},

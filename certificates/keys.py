@@ -1,28 +1,22 @@
 """The organizations' Ed25519 keys. A private half is encrypted at rest, and in clear only while it signs.
 
-At rest: a nonce of 12 bytes, then AES-256-GCM of the 32 bytes of the key under the first of ``KEY_ENCRYPTION_KEYS``,
-bound to the organization and the key's id as associated data. Older keys of that list still decrypt.
+At rest it is the 32 bytes of the key as `cerply.encryption` encrypts them, bound to the organization and the key's id.
 """
 
-import secrets
 from typing import Protocol
 from uuid import UUID, uuid4
 
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from django.conf import settings
 from django.db import transaction
 
 from audit.models import EventType
 from audit.recording import Event, record
 from cerply import clock
 from cerply.accounts.models import Organization
+from cerply.encryption import decrypt, encrypt
 from cerply.permissions import Actor
 from certificates.models import SigningKey, StatusList
 from ops.wake import enqueue
-
-NONCE_LENGTH = 12
 
 
 class Signer(Protocol):
@@ -47,10 +41,6 @@ class LocalSigner:
 
     def sign(self, message: bytes) -> bytes:
         return self._private_key.sign(message)
-
-
-class KeyUnavailable(Exception):
-    """None of ``KEY_ENCRYPTION_KEYS`` opens a private key: the right one is missing from the environment."""
 
 
 def signer_of(organization_id: UUID, *, actor: Actor) -> Signer:
@@ -104,27 +94,15 @@ def _create(organization_id: UUID, event: EventType, actor: Actor) -> SigningKey
     key = SigningKey(
         id=uuid4(), organization_id=organization_id, public_key=private_key.public_key().public_bytes_raw()
     )
-    key.sealed_private_key = _seal(private_key.private_bytes_raw(), key)
+    key.sealed_private_key = encrypt(private_key.private_bytes_raw(), _bound_to(key))
     key.save(force_insert=True)
     public = {"publicKey": bytes(key.public_key).hex()}
     record(Event(event, organization_id, "signing_key", key.id, public), actor=actor)
     return key
 
 
-def _seal(private_key: bytes, key: SigningKey) -> bytes:
-    nonce = secrets.token_bytes(NONCE_LENGTH)
-    return nonce + AESGCM(settings.KEY_ENCRYPTION_KEYS[0]).encrypt(nonce, private_key, _bound_to(key))
-
-
 def _unseal(key: SigningKey) -> bytes:
-    sealed = bytes(key.sealed_private_key)
-    nonce, ciphertext = sealed[:NONCE_LENGTH], sealed[NONCE_LENGTH:]
-    for encryption_key in settings.KEY_ENCRYPTION_KEYS:
-        try:
-            return AESGCM(encryption_key).decrypt(nonce, ciphertext, _bound_to(key))
-        except InvalidTag:
-            continue
-    raise KeyUnavailable(f"KEY_ENCRYPTION_KEYS has no key that opens signing key {key.id}.")
+    return decrypt(bytes(key.sealed_private_key), _bound_to(key), f"signing key {key.id}")
 
 
 def _bound_to(key: SigningKey) -> bytes:

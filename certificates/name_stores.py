@@ -49,6 +49,13 @@ STORES = (
         columns=("manager_notifications.content",),
     ),
     Store(
+        place="webhooks",
+        what_happens="It is taken out of what the organization's own systems are owed or were sent; what is sent later "
+        "is without it. What they have received is theirs. Deliveries go after 30 days.",
+        forget="notifications.webhooks.forgetting.forget_names",
+        columns=("webhook_deliveries.body",),
+    ),
+    Store(
         place="idempotency keys",
         what_happens="It is taken out of the kept answers: a replay is without it. They go after 24 hours.",
         forget="ops.idempotency.forget_names",

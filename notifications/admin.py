@@ -14,6 +14,7 @@ from cerply.console import ReadOnlyAdmin, link, pretty
 from notifications import mail_admin as _mail_admin  # noqa: F401 - registers itself
 from notifications import representation
 from notifications.models import ManagerNotification
+from notifications.webhooks import admin as _webhooks  # noqa: F401 - registers itself
 
 
 @admin.register(ManagerNotification)

@@ -13,6 +13,7 @@ from cerply.accounts.models import User
 from cerply.forgetting import Forgotten
 from cerply.permissions import Actor
 from notifications.models import Delivery, ManagerNotification, NotificationType
+from notifications.webhooks.enqueueing import owe
 from ops.features import Feature, is_on
 
 
@@ -36,6 +37,7 @@ def announce(milestones: Sequence[Milestone]) -> None:
     told = [milestone for milestone in milestones if milestone.learner.member_of in listening]
     if not told:
         return
+    owe(told)
     managers = managers_of({milestone.learner.id for milestone in told})
     now = clock.now()
     rows = [

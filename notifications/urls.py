@@ -1,4 +1,4 @@
-"""The managers' inbox, below ``/api``; pages for who has had a mail, and what a mail provider calls."""
+"""The managers' inbox and webhooks, below ``/api``; pages for who has had a mail, and what a mail provider calls."""
 
 from django.conf import settings
 from django.urls import path
@@ -6,6 +6,7 @@ from django.urls import path
 from cerply.routing import route
 from notifications import mail_events, policies, views
 from notifications.unsubscribing import UnsubscribePage
+from notifications.webhooks import views as webhooks
 
 urlpatterns = [
     route("manager/notifications", views.NotificationsView, "notifications"),
@@ -14,6 +15,12 @@ urlpatterns = [
     route("manager/notifications/<id:notification_id>", views.NotificationView, "notification"),
     route("manager/notification-preferences", views.PreferencesView, "notification-preferences"),
     route("organization/notification-policy", policies.PolicyView, "notification-policy"),
+    route("webhooks", webhooks.WebhooksView, "webhooks"),
+    route("webhooks/<id:webhook_id>", webhooks.WebhookView, "webhook"),
+    route("webhooks/<id:webhook_id>/rotate-secret", webhooks.SecretView, "webhook-secret"),
+    route("webhooks/<id:webhook_id>/test", webhooks.SendTestView, "webhook-test"),
+    route("webhooks/<id:webhook_id>/deliveries", webhooks.DeliveriesView, "webhook-deliveries"),
+    route("webhooks/<id:webhook_id>/deliveries/<id:delivery_id>/replay", webhooks.ReplayView, "webhook-replay"),
 ]
 
 for_people = [path("unsubscribe/<str:token>", UnsubscribePage.as_view(), name="unsubscribe")]

@@ -31,6 +31,10 @@ class Refused(Exception):
     """It will not be taken however often it is tried. The text says why, and is shown to staff."""
 
 
+class NotTaken(Exception):
+    """It was not taken this time, and is tried again. The text says why, and is shown to staff as it is."""
+
+
 class Unreachable(Exception):
     """Nobody is there who could take anything. The run ends, and no row has had a try. The text is for the log."""
 
@@ -51,6 +55,7 @@ class Owed(models.Model):
 
     # Before each further try; after one more it is given up.
     PAUSES: ClassVar[Sequence[timedelta]]
+    # What `work_off` saves of a row. A model adds what it keeps of each try, also of one that failed.
     MOVING: ClassVar[Sequence[str]] = ("state", "tries", "due_at", "finished_at", "error")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -89,17 +94,27 @@ class OwedQuerySet[Row: Owed](models.QuerySet[Row]):
     def due(self, moment: datetime) -> Self:
         return self.filter(state=OutboxState.DUE, due_at__lte=moment).order_by("due_at", "id")
 
-    def work_off(self, send: Callable[[Row], OutboxState], given_up: GivenUp[Row] = _nothing) -> Counter[OutboxState]:
+    def revive(self) -> int:
+        """All of these, to be tried anew, as often as in the beginning. Returns how many."""
+        return self.update(state=OutboxState.DUE, tries=0, due_at=clock.now(), finished_at=None)
+
+    def work_off(
+        self,
+        send: Callable[[Row], OutboxState],
+        given_up: GivenUp[Row] = _nothing,
+        goes_on: Callable[[], bool] = lambda: True,
+    ) -> Counter[OutboxState]:
         """Sends what is due among these rows, one after the other; returns how many ended in which state.
 
         ``send`` gets the row locked, in a transaction, saves what else it changes of it, and returns
         `OutboxState.SENT` or ``DROPPED`` (with ``row.error`` as the reason). What it raises is the failure of a try:
         `Refused` of the last one, anything else of one to be repeated; in the result they count as DEAD and DUE.
         ``given_up`` is told of the dead, in the same transaction. `Unreachable` comes through.
+        ``goes_on`` is asked before each row.
         """
         until = time.monotonic() + LONGEST_RUN
         ended: Counter[OutboxState] = Counter()
-        while time.monotonic() < until:
+        while time.monotonic() < until and goes_on():
             claimed = self._claim(given_up)
             if claimed is None:
                 break
@@ -121,7 +136,7 @@ class OwedQuerySet[Row: Owed](models.QuerySet[Row]):
             _give_up(row, None, given_up)
         else:
             row.due_at = clock.now() + row.PAUSES[min(row.tries, len(row.PAUSES)) - 1]
-        row.save(update_fields=Owed.MOVING)
+        row.save(update_fields=row.MOVING)
         return row.id, row.tries
 
     @transaction.atomic
@@ -147,6 +162,9 @@ class OwedQuerySet[Row: Owed](models.QuerySet[Row]):
         except Refused as exc:
             failure = exc
             row.finish(OutboxState.DEAD, str(exc))
+        except NotTaken as exc:
+            failure = exc
+            row.put_off(str(exc))
         except Exception as exc:  # whatever it is, the others are sent
             failure = exc
             row.put_off(f"{type(exc).__name__}: {exc}".replace("\0", ""))
@@ -154,7 +172,7 @@ class OwedQuerySet[Row: Owed](models.QuerySet[Row]):
             _give_up(row, failure, given_up)
         elif row.state == OutboxState.DUE:
             logger.warning("%s was not sent, and is tried again: %s", _named(row), row.error)
-        row.save(update_fields=Owed.MOVING)
+        row.save(update_fields=row.MOVING)
         return OutboxState(row.state)
 
 

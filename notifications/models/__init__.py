@@ -20,11 +20,23 @@ from notifications.models.preferences import (
     Wish,
     every_type,
 )
+from notifications.models.webhooks import (
+    EVENT_OF_TYPE,
+    DisabledReason,
+    EndpointState,
+    WebhookDelivery,
+    WebhookEndpoint,
+    WebhookEvent,
+    WebhookNotice,
+)
 
 __all__ = [
+    "EVENT_OF_TYPE",
     "DIGEST_HOUR",
     "Delivery",
     "DeliveryState",
+    "DisabledReason",
+    "EndpointState",
     "Frequency",
     "MailKind",
     "MailSubscription",
@@ -38,5 +50,9 @@ __all__ = [
     "Weekday",
     "Wish",
     "Withheld",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+    "WebhookEvent",
+    "WebhookNotice",
     "every_type",
 ]

@@ -37,6 +37,7 @@ from ops.models import IdempotencyKey
 from tests.api.client import Api
 from tests.console import action_of
 from tests.factories import ACTOR, Cast, complete, make_cast, make_track, make_user
+from tests.notifications.webhooks import make_endpoint
 from tests.processes import run_python
 from tests.threads import at_once, meanwhile
 
@@ -228,6 +229,7 @@ def test_staff_erase_in_the_admin(console: Client, certificate: Certificate) -> 
 
 def everything(api: Api, cast: Cast) -> User:
     """A learner with a name that nobody else has, and all that leaves a trace of it."""
+    make_endpoint(cast.organization, "https://hooks.example.com/")
     person = {"name": FORMER, "email": "w.q@example.com", "externalId": "77", "role": "learner"}
     made = api.post("/learners", person, by=cast.admin, x_idempotency_key="made")
     learner = User.objects.get(id=made.body["id"])

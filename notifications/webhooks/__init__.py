@@ -1,0 +1,1 @@
+"""Telling the organizations' own systems what was reached."""

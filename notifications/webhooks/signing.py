@@ -1,0 +1,58 @@
+"""Secrets of endpoints, and what is signed with them: Standard Webhooks 1.0 (https://www.standardwebhooks.com).
+
+At rest a secret is 32 bytes as `cerply.encryption` encrypts them, bound to the organization and the endpoint.
+"""
+
+import base64
+import hashlib
+import hmac
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from cerply import clock
+from cerply.encryption import decrypt, encrypt
+from notifications.models import WebhookEndpoint
+
+PREFIX = "whsec_"
+LENGTH = 32
+# How long the former secret goes on signing, beside the new one.
+OVERLAP = timedelta(hours=24)
+
+
+def put_new_secret(endpoint: WebhookEndpoint, *, overlap: timedelta = OVERLAP) -> str:
+    """Sets it in memory, beside the one that was there; returns what the receiver needs, which nobody can show again.
+
+    What was the former one until now ends.
+    """
+    secret = secrets.token_bytes(LENGTH)
+    if endpoint.sealed_secret and overlap:
+        endpoint.former_sealed_secret, endpoint.former_until = endpoint.sealed_secret, clock.now() + overlap
+    else:
+        endpoint.former_sealed_secret, endpoint.former_until = b"", None
+    endpoint.sealed_secret = encrypt(secret, _bound_to(endpoint))
+    return PREFIX + base64.b64encode(secret).decode()
+
+
+def secrets_of(endpoint: WebhookEndpoint, moment: datetime) -> list[bytes]:
+    """Those that sign, the newest first."""
+    sealed = [endpoint.sealed_secret]
+    if endpoint.former_until and endpoint.former_until > moment:
+        sealed.append(endpoint.former_sealed_secret)
+    return [decrypt(bytes(each), _bound_to(endpoint), f"webhook endpoint {endpoint.id}") for each in sealed]
+
+
+def signed_headers(message_id: str, moment: datetime, body: bytes, keys: Sequence[bytes]) -> dict[str, str]:
+    """The three headers; a signature by each of the keys, with a space between them."""
+    timestamp = str(int(moment.timestamp()))
+    content = f"{message_id}.{timestamp}.".encode() + body
+    signatures = [base64.b64encode(hmac.digest(key, content, hashlib.sha256)).decode() for key in keys]
+    return {
+        "webhook-id": message_id,
+        "webhook-timestamp": timestamp,
+        "webhook-signature": " ".join(f"v1,{signature}" for signature in signatures),
+    }
+
+
+def _bound_to(endpoint: WebhookEndpoint) -> bytes:
+    return b"cerply webhook endpoint" + endpoint.organization_id.bytes + endpoint.id.bytes
