@@ -27,6 +27,7 @@ class EventType(models.TextChoices):
     CERTIFICATE_REPLACED = "certificate_replaced", "Certificate replaced"
     CERTIFICATE_ERASED = "certificate_erased", "Certificate erased"
     NOTIFICATION_MARKED_READ = "notification_marked_read", "Notification marked as read"
+    NOTIFICATIONS_PURGED = "notifications_purged", "Notifications purged"
     PREFERENCES_CHANGED = "preferences_changed", "Notification preferences changed"
     NOTIFICATION_POLICY_CHANGED = "notification_policy_changed", "Notification policy changed"
     UNSUBSCRIBED = "unsubscribed", "Unsubscribed from e-mail"

@@ -58,7 +58,11 @@ FEATURE_SWITCHES = {
 }
 PERSIST_AUDIT_EVENTS = env.flag("PERSIST_AUDIT_EVENTS", default=True)
 RETAIN_AUDIT_DAYS = env.number("RETAIN_AUDIT_DAYS", 180, least=1)
+RETAIN_NOTIFICATION_DAYS_READ = env.number("RETAIN_NOTIFICATION_DAYS_READ", 180, least=1)
+RETAIN_NOTIFICATION_DAYS_UNREAD = env.number("RETAIN_NOTIFICATION_DAYS_UNREAD", 365, least=1)
 KPIS_REQUIRE_AUTH = env.flag("KPIS_REQUIRE_AUTH")
+# How many seconds a page should wait before it asks again what is new in an inbox.
+POLL_INTERVAL = env.number("POLL_INTERVAL", 15, least=1)
 
 # Requests that may be made in each process, in the notation of the `limits` library, by class.
 RATE_LIMITS = {
@@ -305,10 +309,12 @@ Q_CLUSTER = {
 JOBS = {
     "cleanup_idempotency_keys": {"run": "ops.idempotency.clean_up", "cron": "0 2 * * *"},
     "clear_sessions": {"run": "cerply.accounts.signing_in.clear_sessions", "cron": "30 2 * * *"},
+    "cleanup_notifications": {"run": "notifications.retention.clean_up", "cron": "45 2 * * *"},
     "cleanup_audit_events": {"run": "audit.retention.clean_up", "cron": "0 3 * * 0"},
     "create_audit_partitions": {"run": "audit.partitions.create_ahead", "cron": "15 1 * * *"},
     "mail_password_links": {"run": "cerply.accounts.passwords.mail_owed", "cron": "*/5 * * * *"},
     "fold_kpis": {"run": "audit.kpis.fold", "cron": "*/5 * * * *"},
+    "fold_inboxes": {"run": "notifications.counting.fold", "cron": "*/5 * * * *"},
     "render_certificates": {"run": "certificates.rendering.render_owed", "cron": "*/5 * * * *"},
     "sign_again": {"run": "certificates.signing_again.sign_again", "cron": "*/5 * * * *"},
     "sign_status_lists": {"run": "certificates.status_lists.sign_lapsing", "cron": "*/5 * * * *"},

@@ -8,14 +8,19 @@ from django.db import transaction
 from audit.models import EventType
 from audit.recording import Event, record_many
 from cerply import clock
+from cerply.errors import NotFound
 from cerply.permissions import Actor, Caller
 from notifications.models import ManagerNotification
+
+GONE = "There is no such notification in your inbox."
 
 
 @transaction.atomic
 def mark(notification_id: UUID, *, read: bool, actor: Actor) -> ManagerNotification:
-    """Marks it as read, or as unread again. One that is so already stays as it is."""
-    row = ManagerNotification.objects.select_for_update(of=("self",)).get(id=notification_id)
+    """Marks it as read, or as unread again; one that is so already stays as it is. Raises `NotFound` when it is gone."""
+    row = ManagerNotification.objects.select_for_update(of=("self",)).filter(id=notification_id).first()
+    if row is None:
+        raise NotFound(GONE)
     if row.is_read == read:
         return row
     row.read_at = clock.now() if read else None

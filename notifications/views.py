@@ -1,8 +1,12 @@
 """The manager's inbox and her preferences."""
 
+from collections.abc import Callable
 from uuid import UUID
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from django.conf import settings
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -12,12 +16,34 @@ from cerply.openapi import PAGE_PARAMETERS
 from cerply.permissions import Role
 from cerply.requests import WRITES
 from notifications import reading, representation, serializers
+from notifications.counting import counts_of
 from notifications.models import ManagerNotification, SuppressedAddress, Wish
+from notifications.polling import InboxPage, etag_of
 from notifications.preferring import prefer, wish_of
 from ops.api import ApiView
 from ops.features import Feature
 
 TAGS = ["manager notifications"]
+UNCHANGED = OpenApiResponse(None, "What the client has is still what it would get.")
+POLLING = [
+    OpenApiParameter("If-None-Match", str, OpenApiParameter.HEADER, description="The `ETag` of what the client has."),
+    OpenApiParameter(
+        "ETag",
+        {"type": "string"},
+        OpenApiParameter.HEADER,
+        required=True,
+        response=[200, 304],
+        description="Another one whenever the answer is.",
+    ),
+    OpenApiParameter(
+        "X-Poll-Interval",
+        {"type": "integer", "minimum": 1},
+        OpenApiParameter.HEADER,
+        required=True,
+        response=[200, 304],
+        description="How many seconds to wait before asking again.",
+    ),
+]
 
 
 class InboxView(ApiView):
@@ -34,7 +60,16 @@ class InboxView(ApiView):
         raise BadRequest("You have no inbox: sign in as a manager.")
 
 
-class NotificationsView(InboxView):
+class PolledView(InboxView):
+    """Asked again and again: it says how many seconds to wait, and 304 while nothing has changed."""
+
+    def perform(self, handler: Callable[..., Response]) -> HttpResponseBase:
+        answer = super().perform(handler)
+        answer["X-Poll-Interval"] = str(settings.POLL_INTERVAL)
+        return answer
+
+
+class NotificationsView(PolledView):
     @extend_schema(
         operation_id="listNotifications",
         summary="One's own notifications, newest first",
@@ -43,37 +78,44 @@ class NotificationsView(InboxView):
             OpenApiParameter("unreadOnly", {"type": "string", "enum": ["true", "false"]}),
             OpenApiParameter("type", {"$ref": "#/components/schemas/NotificationType"}),
             *PAGE_PARAMETERS,
+            *POLLING,
         ],
-        responses={200: serializers.NotificationPage},
+        responses={200: serializers.NotificationPage, 304: UNCHANGED},
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponse:
         query, page = self.query(serializers.InboxQuery), self.page()
-        inbox = ManagerNotification.objects.inbox_of(self.caller)
-        rows = inbox.select_related("learner")
-        if query.get("unreadOnly") == "true":
-            rows = rows.unread()
-        if "type" in query:
-            rows = rows.filter(type=query["type"])
-        unread = inbox.unread().count()
-        return Response(page.of_queryset("notifications", rows, representation.notification, unreadCount=unread))
+        unread_only = query.get("unreadOnly") == "true"
+        wanted = InboxPage(self.caller, counts_of(self.caller), page, query.get("type"), unread_only)
+        return self.held(lambda: wanted.etag(wanted.fingerprints())) or self.written(wanted)
+
+    def written(self, wanted: InboxPage) -> Response:
+        """With the `ETag` of the rows that are in it, whatever happened to them since they were asked for first."""
+        rows = list(wanted.rows().select_related("learner"))
+        etag = wanted.etag(row.fingerprint for row in rows)
+        shown, unread = [representation.notification(row) for row in rows], wanted.counts.unread
+        body = wanted.page.body("notifications", shown, wanted.total, unreadCount=unread)
+        return Response(body, headers={"ETag": etag})
 
 
-class UnreadCountView(InboxView):
+class UnreadCountView(PolledView):
     @extend_schema(
         operation_id="countUnread",
         summary="How many are unread",
         tags=TAGS,
-        responses={200: serializers.UnreadCount},
+        parameters=POLLING,
+        responses={200: serializers.UnreadCount, 304: UNCHANGED},
     )
-    def get(self, request: Request) -> Response:
-        return Response({"unread": ManagerNotification.objects.inbox_of(self.caller).unread().count()})
+    def get(self, request: Request) -> HttpResponse:
+        unread = counts_of(self.caller).unread
+        etag = etag_of(self.caller.key, unread)
+        return self.held(lambda: etag) or Response({"unread": unread}, headers={"ETag": etag})
 
 
 class NotificationView(InboxView):
     def find(self) -> None:
         inbox = ManagerNotification.objects.inbox_of(self.caller)
         if not inbox.filter(id=self.kwargs["notification_id"]).exists():
-            raise NotFound("There is no such notification in your inbox.")
+            raise NotFound(reading.GONE)
 
     @extend_schema(
         operation_id="getNotification",

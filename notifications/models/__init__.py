@@ -1,5 +1,6 @@
 """The managers' inbox, and what goes out of it."""
 
+from notifications.models.counts import InboxDelta, InboxTotal
 from notifications.models.inbox import ManagerNotification, NotificationType
 from notifications.models.mail import (
     Delivery,
@@ -38,6 +39,8 @@ __all__ = [
     "DisabledReason",
     "EndpointState",
     "Frequency",
+    "InboxDelta",
+    "InboxTotal",
     "MailKind",
     "MailSubscription",
     "ManagerNotification",

@@ -1,10 +1,11 @@
 """The managers' inbox."""
 
+from datetime import datetime
 from typing import Self
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
-from django.db.models import Q
+from django.db.models import Func, Q, TextField
 
 from cerply import clock
 from cerply.accounts.models import Organization, User
@@ -21,6 +22,13 @@ class NotificationType(models.TextChoices):
     EXPIRING = "expiring", "Certificate expiring"
 
 
+class Fingerprint(Func):
+    """Of these values as the database writes them, in its hexadecimal SHA-256."""
+
+    template = "encode(sha256(convert_to(ROW(%(expressions)s)::text, 'UTF8')), 'hex')"
+    output_field = TextField()
+
+
 class NotificationQuerySet(TenantQuerySet["ManagerNotification"]):
     def inbox_of(self, caller: Caller) -> Self:
         """Her own alone, whatever she may see of others; the admin token and staff have none."""
@@ -30,6 +38,17 @@ class NotificationQuerySet(TenantQuerySet["ManagerNotification"]):
 
     def unread(self) -> Self:
         return self.filter(read_at=None)
+
+    def with_fingerprint(self) -> Self:
+        """Another one whenever `notifications.representation.notification` says something else of the row."""
+        said = ["id", "learner_id", "learner__name", "type", "content", "read_at", "sent_at"]
+        return self.annotate(fingerprint=Fingerprint(*said))
+
+    def read_before(self, moment: datetime) -> Self:
+        return self.filter(read_at__lt=moment)
+
+    def unread_since_before(self, moment: datetime) -> Self:
+        return self.unread().filter(sent_at__lt=moment)
 
 
 class ManagerNotification(models.Model):
@@ -62,10 +81,14 @@ class ManagerNotification(models.Model):
             models.Index(fields=["manager", "-sent_at", "-id"], name="manager_notifications_inbox"),
             # The inbox of one type, newest first.
             models.Index(fields=["manager", "type", "-sent_at", "-id"], name="manager_notifications_by_type"),
-            # The unread ones, and how many there are.
+            # The unread ones, newest first.
             models.Index(
                 fields=["manager", "-sent_at", "-id"], condition=Q(read_at=None), name="manager_notifications_unread"
             ),
+            # Cleaning up: which were read long ago?
+            models.Index(fields=["read_at"], condition=Q(read_at__isnull=False), name="notifications_read_by_age"),
+            # Cleaning up: which were sent long ago, and never read?
+            models.Index(fields=["sent_at"], condition=Q(read_at=None), name="notifications_unread_by_age"),
         ]
 
     def __str__(self) -> str:
