@@ -18,7 +18,7 @@ from cerply.requests import WRITES
 from notifications import reading, representation, serializers
 from notifications.counting import counts_of
 from notifications.models import ManagerNotification, SuppressedAddress, Wish
-from notifications.polling import InboxPage, etag_of
+from notifications.polling import FINGERPRINT, InboxPage, etag_of
 from notifications.preferring import prefer, wish_of
 from ops.api import ApiView
 from ops.features import Feature
@@ -90,8 +90,8 @@ class NotificationsView(PolledView):
 
     def written(self, wanted: InboxPage) -> Response:
         """With the `ETag` of the rows that are in it, whatever happened to them since they were asked for first."""
-        rows = list(wanted.rows().select_related("learner"))
-        etag = wanted.etag(row.fingerprint for row in rows)
+        rows = list(wanted.rows().select_related("learner").annotate(fingerprint=FINGERPRINT))
+        etag = wanted.etag(row.fingerprint for row in rows)  # type: ignore[attr-defined]
         shown, unread = [representation.notification(row) for row in rows], wanted.counts.unread
         body = wanted.page.body("notifications", shown, wanted.total, unreadCount=unread)
         return Response(body, headers={"ETag": etag})

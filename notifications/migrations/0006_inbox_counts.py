@@ -15,12 +15,12 @@ BEGIN
          GROUP BY manager_id, type;
     ELSE
         INSERT INTO inbox_deltas (manager_id, type, total, unread)
-        SELECT manager_id, type, sum(row), sum(row) FILTER (WHERE read_at IS NULL)
-          FROM (SELECT manager_id, type, read_at, 1 AS row FROM added
+        SELECT manager_id, type, sum(total), sum(unread)
+          FROM (SELECT manager_id, type, 1 AS total, (read_at IS NULL)::int AS unread FROM added
                  UNION ALL
-                SELECT manager_id, type, read_at, -1 FROM gone) AS changed
+                SELECT manager_id, type, -1, -(read_at IS NULL)::int FROM gone) AS changed
          GROUP BY manager_id, type
-        HAVING sum(row) <> 0 OR sum(row) FILTER (WHERE read_at IS NULL) <> 0;
+        HAVING sum(total) <> 0 OR sum(unread) <> 0;
     END IF;
     RETURN NULL;
 END $$;

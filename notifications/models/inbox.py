@@ -5,7 +5,7 @@ from typing import Self
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
-from django.db.models import Func, Q, TextField
+from django.db.models import Q
 
 from cerply import clock
 from cerply.accounts.models import Organization, User
@@ -22,13 +22,6 @@ class NotificationType(models.TextChoices):
     EXPIRING = "expiring", "Certificate expiring"
 
 
-class Fingerprint(Func):
-    """Of these values as the database writes them, in its hexadecimal SHA-256."""
-
-    template = "encode(sha256(convert_to(ROW(%(expressions)s)::text, 'UTF8')), 'hex')"
-    output_field = TextField()
-
-
 class NotificationQuerySet(TenantQuerySet["ManagerNotification"]):
     def inbox_of(self, caller: Caller) -> Self:
         """Her own alone, whatever she may see of others; the admin token and staff have none."""
@@ -38,11 +31,6 @@ class NotificationQuerySet(TenantQuerySet["ManagerNotification"]):
 
     def unread(self) -> Self:
         return self.filter(read_at=None)
-
-    def with_fingerprint(self) -> Self:
-        """Another one whenever `notifications.representation.notification` says something else of the row."""
-        said = ["id", "learner_id", "learner__name", "type", "content", "read_at", "sent_at"]
-        return self.annotate(fingerprint=Fingerprint(*said))
 
     def read_before(self, moment: datetime) -> Self:
         return self.filter(read_at__lt=moment)

@@ -100,6 +100,8 @@ def check(method: str, path: str, answer: Answer) -> None:
         return
     described = operation["responses"].get(str(answer.status))
     assert described, f"{method} {template} answered {answer.status}, of which the document does not speak: {answer}"
+    missing = {name for name in described.get("headers", {}) if name not in answer.headers}
+    assert not missing, f"{method} {template} {answer.status} is without {missing}, of which the document speaks."
     content = described.get("content", {})
     if JSON not in content:
         assert answer.body is None or content, f"{method} {template} has an undocumented body: {answer}"
