@@ -125,7 +125,9 @@ class NotificationView(InboxView):
     )
     def get(self, request: Request, notification_id: UUID) -> Response:
         inbox = ManagerNotification.objects.inbox_of(self.caller).select_related("learner", "delivery__mail")
-        row = inbox.get(id=notification_id)
+        row = inbox.filter(id=notification_id).first()
+        if row is None:
+            raise NotFound(reading.GONE)
         delivery = representation.delivery(getattr(row, "delivery", None))
         return Response({**representation.notification(row), "delivery": delivery})
 

@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
     atomic = False
 
     dependencies = [
-        ('notifications', '0002_expiring'),
+        ('notifications', '0003_mail'),
     ]
 
     operations = [

@@ -16,7 +16,7 @@ from cerply import clock
 from cerply.errors import NotFound
 from notifications import counting, reading, retention
 from notifications.counting import counts_of
-from notifications.models import ManagerNotification
+from notifications.models import Delivery, ManagerNotification
 from ops import jobs
 from tests.api.client import Api
 from tests.factories import ACTOR, Cast, make_cast
@@ -147,6 +147,14 @@ def test_the_job_is_scheduled_and_does_it(cast: Cast) -> None:
     assert said == "Deleted 1 notifications that were kept long enough."
 
 
+def test_a_long_backlog_takes_more_than_one_run(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "STEP", 4)
+    monkeypatch.setattr(retention, "LONGEST_RUN", -1)
+    tell(cast.manager, cast.learner, 6, sent_at=LONG_AGO, read_at=LONG_AGO)
+    assert clean_up() == "Deleted 4 notifications that were kept long enough."
+    assert clean_up() == "Deleted 2 notifications that were kept long enough."
+
+
 def test_what_has_expired_is_found_by_an_index(cast: Cast) -> None:
     tell(cast.manager, cast.learner, 2000)
     with connection.cursor() as cursor:
@@ -159,12 +167,21 @@ def test_what_has_expired_is_found_by_an_index(cast: Cast) -> None:
         assert "Sort" not in plan
 
 
-def test_a_batch_is_two_statements(cast: Cast) -> None:
+def test_a_batch_is_three_statements(cast: Cast) -> None:
     tell(cast.manager, cast.learner, 500, sent_at=LONG_AGO)
     with clock.moved_to(NOW), CaptureQueriesContext(connection) as queries:
         for _ in retention.delete_expired(retention.Expiry.now(), 500):
             pass
-    assert len([query for query in queries if "manager_notifications" in query["sql"]]) == 3
+    statements = [query["sql"].split()[0] for query in queries]
+    # One looks for what was read, and finds none.
+    assert (statements.count("SELECT"), statements.count("DELETE")) == (2, 2)
+
+
+def test_what_became_of_them_by_mail_goes_with_them(cast: Cast) -> None:
+    rows = tell(cast.manager, cast.learner, 3, sent_at=LONG_AGO) + tell(cast.manager, cast.learner)
+    Delivery.objects.open_for([row.id for row in rows])
+    clean_up()
+    assert Delivery.objects.get().notification_id == ROWS.get().id == rows[-1].id
 
 
 @pytest.mark.django_db(transaction=True)
@@ -234,7 +251,7 @@ batches = 0
 def die_in_the_third(execute, sql, params, many, context):
     global batches
     answer = execute(sql, params, many, context)
-    if sql.startswith("DELETE"):
+    if sql.startswith('DELETE FROM "manager_notifications"'):
         batches += 1
         if batches == 3:
             os.kill(os.getpid(), signal.SIGKILL)
