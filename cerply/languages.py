@@ -20,6 +20,12 @@ def direction(language: str) -> str:
     return "rtl" if language in RIGHT_TO_LEFT else "ltr"
 
 
+def language_of(locale: str) -> str:
+    """Of our languages the one of this locale (a BCP 47 tag): English where we have not hers."""
+    primary = locale.replace("_", "-").partition("-")[0].lower()
+    return primary if primary in LANGUAGES else DEFAULT
+
+
 def preferred(accept_language: str) -> str:
     """The first of our languages that an ``Accept-Language`` header asks for, whatever the region."""
     for wanted, _quality in parse_accept_lang_header(accept_language[:500]):

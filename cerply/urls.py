@@ -6,6 +6,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView, TemplateView
 
 from cerply.accounts.admin.passwords import change_own
+from cerply.accounts.pages import SignInPage, SignOutPage
 from cerply.accounts.passwords import NewPasswordView
 from cerply.accounts.signing_in import staff_sign_in
 from certificates.urls import for_people
@@ -25,6 +26,8 @@ urlpatterns = [
         TemplateView.as_view(template_name="accounts/password_changed.html"),
         name="password-changed",
     ),
+    path("sign-in", SignInPage.as_view(), name="sign-in"),
+    path("sign-out", SignOutPage.as_view(), name="sign-out"),
     path("password/<uidb64>/<token>", NewPasswordView.as_view(), name="password"),
     path("", include(published_certificates)),
     path("", include(published_badges)),

@@ -12,7 +12,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.urls import reverse
 
-from cerply.languages import direction
+from cerply.languages import direction, language_of
 from notifications import wording
 from notifications.models import MailKind, ManagerNotification, NotificationType, OutgoingMail
 from notifications.preferring import unsubscribe_token
@@ -39,7 +39,7 @@ class Group:
 
 def compose(mail: OutgoingMail, to: Recipient, rows: Sequence[ManagerNotification]) -> EmailMultiAlternatives:
     """About notifications with their learners selected, of which there is at least one."""
-    language = wording.language_of(to.user.locale)
+    language = language_of(to.user.locale)
     is_one = len(rows) == 1
     first = _first_line(mail, rows, language, to.wish.timezone)
     organization = to.user.organization.name if to.user.organization else ""

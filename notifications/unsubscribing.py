@@ -12,12 +12,11 @@ from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 
-from cerply.languages import direction, preferred
+from cerply.languages import direction, language_of, preferred
 from cerply.permissions import Actor
 from notifications.models import MailSubscription
 from notifications.preferring import resubscribe, subscriber, unsubscribe
 from notifications.sentences import say
-from notifications.wording import language_of
 
 BY_LINK = Actor.system("link to unsubscribe")
 ONE_CLICK = ("List-Unsubscribe", "One-Click")

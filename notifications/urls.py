@@ -4,7 +4,7 @@ from django.conf import settings
 from django.urls import path
 
 from cerply.routing import route
-from notifications import mail_events, policies, views
+from notifications import inbox_pages, mail_events, policies, views
 from notifications.unsubscribing import UnsubscribePage
 from notifications.webhooks import views as webhooks
 
@@ -23,6 +23,10 @@ urlpatterns = [
     route("webhooks/<id:webhook_id>/deliveries/<id:delivery_id>/replay", webhooks.ReplayView, "webhook-replay"),
 ]
 
-for_people = [path("unsubscribe/<str:token>", UnsubscribePage.as_view(), name="unsubscribe")]
+for_people = [
+    path("inbox", inbox_pages.InboxListPage.as_view(), name="inbox"),
+    path("inbox/<id:notification_id>", inbox_pages.NotificationPage.as_view(), name="inbox-notification"),
+    path("unsubscribe/<str:token>", UnsubscribePage.as_view(), name="unsubscribe"),
+]
 if settings.MAIL_PROVIDER:
     for_people.append(path("mail-events", mail_events.view_of(settings.MAIL_PROVIDER), name="mail-events"))

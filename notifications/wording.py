@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_date
 
 from notifications.models import ManagerNotification, NotificationType
-from notifications.sentences import SENTENCES, count, say
+from notifications.sentences import count, say
 
 # In this order, in each mail.
 ORDER = (
@@ -27,6 +27,17 @@ def date(moment: datetime, language: str, zone: tzinfo) -> str:
 
 def event(row: ManagerNotification, language: str, timezone: str) -> str:
     """What happened, in a sentence without a full stop; with the learner selected."""
+    key, said = _happened(row, language, timezone)
+    return one_line(say(key, language, **said))
+
+
+def event_for_pages(row: ManagerNotification, language: str, timezone: str) -> str:
+    """The same, with its names isolated: one that runs from left to right would turn an Arabic sentence."""
+    key, said = _happened(row, language, timezone)
+    return one_line(say(key, language, **{name: f"\u2068{text}\u2069" for name, text in said.items()}))
+
+
+def _happened(row: ManagerNotification, language: str, timezone: str) -> tuple[str, dict[str, str]]:
     content: Mapping[str, Any] = row.content
     key, said = f"event.{row.type}", {"learner": row.learner.name, "track": content.get("trackTitle", "")}
     match row.type:
@@ -38,7 +49,7 @@ def event(row: ManagerNotification, language: str, timezone: str) -> str:
             key = f"{key}.{content['reason']}"
         case NotificationType.EXPIRING:
             said["date"] = date(datetime.fromisoformat(content["expiresAt"]), language, ZoneInfo(timezone))
-    return one_line(say(key, language, **said))
+    return key, said
 
 
 def summary(rows: Iterable[ManagerNotification], language: str) -> str:
@@ -68,9 +79,3 @@ def _told(row: ManagerNotification) -> tuple[Any, ...]:
 
 def one_line(text: str) -> str:
     return " ".join(text.split())
-
-
-def language_of(locale: str) -> str:
-    """Of our languages the one of this locale (a BCP 47 tag): English where we have not hers."""
-    primary = locale.replace("_", "-").partition("-")[0].lower()
-    return primary if primary in SENTENCES else "en"

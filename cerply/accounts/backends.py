@@ -1,5 +1,6 @@
 """Passwords: who bears the address, and whose password is it."""
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,10 @@ from cerply.env import DEMO_SECRETS
 
 class AmbiguousPassword(Exception):
     """Several people with the same address have the same password: only the organization can tell them apart."""
+
+    def __init__(self, people: Iterable[User]) -> None:
+        super().__init__()
+        self.organizations = [person.organization for person in people if person.organization]
 
 
 class EmailBackend(ModelBackend):
@@ -47,7 +52,7 @@ class EmailBackend(ModelBackend):
             return None
         matching = [person for person in bearers if person.check_password(password)]
         if len(matching) > 1:
-            raise AmbiguousPassword
+            raise AmbiguousPassword(matching)
         return matching[0] if matching else None
 
     def has_perm(self, user_obj: Any, perm: str, obj: Any = None) -> bool:

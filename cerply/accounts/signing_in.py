@@ -1,6 +1,6 @@
 """Sessions: signing in with a password, and signing out. Single sign-on will come in here too."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from audit.models import EventType
 from audit.recording import Event, record
 from cerply import clock
 from cerply.accounts.backends import AmbiguousPassword
-from cerply.accounts.models import User
+from cerply.accounts.models import Organization, User
 from cerply.errors import Invalid, RateLimited, Unauthorized
 from cerply.permissions import ANONYMOUS
 from cerply.throttling import client_address, spend, spend_for_email
@@ -27,12 +27,20 @@ WRONG = "E-mail address and password do not match."
 AMBIGUOUS = "Several people have this address and password. Say in which organization."
 
 
+class Ambiguous(Invalid):
+    """Only the organization could tell who it is: one of these."""
+
+    def __init__(self, organizations: Iterable[Organization]) -> None:
+        super().__init__({"organization": [AMBIGUOUS]})
+        self.organizations = sorted(organizations, key=lambda organization: organization.name)
+
+
 def sign_in(request: HttpRequest, email: str, password: str, organization_id: UUID | None) -> User:
-    """Begins a session. Raises `Unauthorized`, or `Invalid` where only the organization could tell who it is."""
+    """Begins a session. Raises `Unauthorized`, or `Ambiguous`."""
     try:
         user = authenticate(request, username=email, password=password, organization_id=organization_id)
-    except AmbiguousPassword:
-        raise Invalid({"organization": [AMBIGUOUS]}) from None
+    except AmbiguousPassword as exc:
+        raise Ambiguous(exc.organizations) from None
     if not isinstance(user, User):
         raise Unauthorized(WRONG)
     with transaction.atomic():

@@ -19,7 +19,7 @@ def tell(manager: User, learner: User, number: int = 1, **fields: Any) -> list[M
                 "learner": learner,
                 "type": NotificationType.BADGE,
                 "cause_id": uuid4(),
-                "content": {"learnerName": learner.name, "badge": "First Steps"},
+                "content": {"badge": "first-steps", "badgeName": "First Steps"},
                 "sent_at": clock.now(),
                 **fields,
             }
