@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
     atomic = False
 
     dependencies = [
-        ('notifications', '0003_mail'),
+        ('notifications', '0004_webhooks'),
     ]
 
     operations = [
