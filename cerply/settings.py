@@ -314,7 +314,6 @@ JOBS = {
     "create_audit_partitions": {"run": "audit.partitions.create_ahead", "cron": "15 1 * * *"},
     "mail_password_links": {"run": "cerply.accounts.passwords.mail_owed", "cron": "*/5 * * * *"},
     "fold_kpis": {"run": "audit.kpis.fold", "cron": "*/5 * * * *"},
-    "fold_inboxes": {"run": "notifications.counting.fold", "cron": "*/5 * * * *"},
     "render_certificates": {"run": "certificates.rendering.render_owed", "cron": "*/5 * * * *"},
     "sign_again": {"run": "certificates.signing_again.sign_again", "cron": "*/5 * * * *"},
     "sign_status_lists": {"run": "certificates.status_lists.sign_lapsing", "cron": "*/5 * * * *"},

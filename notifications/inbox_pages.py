@@ -23,7 +23,7 @@ from cerply.identifiers import parse_uuid
 from cerply.pagination import Page
 from cerply.permissions import Role
 from notifications import reading, serializers, wording
-from notifications.counting import Counts, counts_of
+from notifications.counting import Counts
 from notifications.models import ManagerNotification, NotificationType
 from notifications.polling import InboxPage
 from notifications.sentences import say
@@ -88,7 +88,7 @@ class InboxPageView(PageView):
 
 class InboxListPage(InboxPageView):
     def get(self, request: HttpRequest) -> HttpResponse:
-        counts, show = counts_of(self.caller), self.shown.get("show")
+        counts, show = Counts(self.caller), self.shown.get("show")
         type_, unread_only = (None, True) if show == UNREAD else (show, False)
         pages = max(1, ceil(counts.of(type_, unread_only=unread_only) / PAGE_SIZE))
         number = min(int(self.shown.get("page", 1)), pages)
@@ -115,10 +115,10 @@ class InboxListPage(InboxPageView):
 
     def filters(self, counts: Counts, show: str | None) -> Iterator[tuple[str, int, str, bool]]:
         """What it says, how many there are, the query, and whether it is the one that is on."""
-        yield self.say("inbox.filter.all"), counts.of(None, unread_only=False), "", show is None
+        yield self.say("inbox.filter.all"), sum(counts.by_type.values()), "", show is None
         yield self.say("inbox.filter.unread"), counts.unread, self.query(UNREAD), show == UNREAD
         for type_ in wording.ORDER:
-            number = counts.of(type_, unread_only=False)
+            number = counts.by_type.get(type_, 0)
             if number or show == type_:
                 yield self.say(f"inbox.filter.{type_}"), number, self.query(type_), show == type_
 

@@ -16,7 +16,7 @@ from cerply.openapi import PAGE_PARAMETERS
 from cerply.permissions import Role
 from cerply.requests import WRITES
 from notifications import reading, representation, serializers
-from notifications.counting import counts_of
+from notifications.counting import Counts, unread_of
 from notifications.models import ManagerNotification, SuppressedAddress, Wish
 from notifications.polling import FINGERPRINT, InboxPage, etag_of
 from notifications.preferring import prefer, wish_of
@@ -85,7 +85,7 @@ class NotificationsView(PolledView):
     def get(self, request: Request) -> HttpResponse:
         query, page = self.query(serializers.InboxQuery), self.page()
         unread_only = query.get("unreadOnly") == "true"
-        wanted = InboxPage(self.caller, counts_of(self.caller), page, query.get("type"), unread_only)
+        wanted = InboxPage(self.caller, Counts(self.caller), page, query.get("type"), unread_only)
         return self.held(lambda: wanted.etag(wanted.fingerprints())) or self.written(wanted)
 
     def written(self, wanted: InboxPage) -> Response:
@@ -106,7 +106,7 @@ class UnreadCountView(PolledView):
         responses={200: serializers.UnreadCount, 304: UNCHANGED},
     )
     def get(self, request: Request) -> HttpResponse:
-        unread = counts_of(self.caller).unread
+        unread = unread_of(self.caller)
         etag = etag_of(self.caller.key, unread)
         return self.held(lambda: etag) or Response({"unread": unread}, headers={"ETag": etag})
 

@@ -1,6 +1,5 @@
 """The managers' inbox, and what goes out of it."""
 
-from notifications.models.counts import InboxDelta, InboxTotal
 from notifications.models.inbox import ManagerNotification, NotificationType
 from notifications.models.mail import (
     Delivery,
@@ -39,8 +38,6 @@ __all__ = [
     "DisabledReason",
     "EndpointState",
     "Frequency",
-    "InboxDelta",
-    "InboxTotal",
     "MailKind",
     "MailSubscription",
     "ManagerNotification",

@@ -65,13 +65,16 @@ class ManagerNotification(models.Model):
             ),
         ]
         indexes = [
-            # The inbox, newest first.
-            models.Index(fields=["manager", "-sent_at", "-id"], name="manager_notifications_inbox"),
+            # The inbox, newest first, and how many there are; the organization, so that nothing else is looked at.
+            models.Index(fields=["manager", "-sent_at", "-id"], include=["organization"], name="notifications_inbox"),
             # The inbox of one type, newest first.
             models.Index(fields=["manager", "type", "-sent_at", "-id"], name="manager_notifications_by_type"),
-            # The unread ones, newest first.
+            # The unread ones, newest first, and how many there are.
             models.Index(
-                fields=["manager", "-sent_at", "-id"], condition=Q(read_at=None), name="manager_notifications_unread"
+                fields=["manager", "-sent_at", "-id"],
+                include=["organization"],
+                condition=Q(read_at=None),
+                name="notifications_unread",
             ),
             # Cleaning up: which were read long ago?
             models.Index(fields=["read_at"], condition=Q(read_at__isnull=False), name="notifications_read_by_age"),

@@ -292,7 +292,7 @@ def test_a_long_inbox_costs_as_much_as_a_short_one(cast: Cast) -> None:
     tell(cast.manager, cast.learner, 300)
     tell(cast.manager, cast.colleague, 300)
     assert cost("/inbox") == cost("/inbox?show=badge&page=7") == few
-    assert few <= 6
+    assert few <= 8
 
 
 def test_every_sentence_is_there_in_every_language() -> None:
