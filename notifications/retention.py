@@ -17,7 +17,7 @@ from audit.models import EventType
 from audit.recording import Event, record
 from cerply import clock
 from cerply.permissions import Actor
-from notifications.models import Delivery, ManagerNotification
+from notifications.models import Delivery, ManagerNotification, OutgoingMail
 from notifications.models.inbox import NotificationQuerySet
 
 JOB = Actor.system("cleanup_notifications")
@@ -60,6 +60,8 @@ def clean_up() -> str:
         deleted = number
         if time.monotonic() > until:
             break
+    while OutgoingMail.objects.delete_emptied(expiry.sent_before, STEP) == STEP and time.monotonic() < until:
+        pass
     return f"Deleted {deleted} notifications that were kept long enough."
 
 

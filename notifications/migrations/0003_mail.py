@@ -162,6 +162,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='outgoingmail',
+            index=models.Index(condition=models.Q(('finished_at__isnull', False)), fields=['finished_at'], name='outgoing_mails_by_end'),
+        ),
+        migrations.AddIndex(
+            model_name='outgoingmail',
             index=models.Index(condition=models.Q(('state', 'due')), fields=['due_at', 'id'], name='outgoing_mails_due'),
         ),
         migrations.AddIndex(

@@ -23,8 +23,22 @@ class MailKind(models.TextChoices):
     WEEKLY = "weekly", "Weekly digest"
 
 
+# Also those whose notifications went out in another one.
+DELETE_EMPTIED = """
+    DELETE FROM outgoing_mails WHERE id IN
+        (SELECT id FROM outgoing_mails AS mail
+          WHERE finished_at < %s AND NOT EXISTS (SELECT FROM notification_deliveries WHERE mail_id = mail.id)
+          LIMIT %s FOR UPDATE SKIP LOCKED)
+"""
+
+
 class OutgoingMailQuerySet(OwedQuerySet["OutgoingMail"]):
-    pass
+    def delete_emptied(self, moment: datetime, most: int) -> int:
+        """Those that were done with before then, and whose notifications are gone. Returns how many."""
+        with connection.cursor() as cursor:
+            cursor.execute(DELETE_EMPTIED, [moment, most])
+            deleted: int = cursor.rowcount
+        return deleted
 
 
 class OutgoingMail(Owed):
@@ -65,6 +79,8 @@ class OutgoingMail(Owed):
             models.Index(fields=["state", "-id"], condition=~Q(state="sent"), name="outgoing_mails_by_state"),
             # The admin's list of one manager's.
             models.Index(fields=["recipient", "-id"], name="outgoing_mails_by_recipient"),
+            # Cleaning up: which were done with long ago?
+            models.Index(fields=["finished_at"], condition=Q(finished_at__isnull=False), name="outgoing_mails_by_end"),
             # A provider's event: which mail does it speak of?
             models.Index(fields=["provider_id"], condition=~Q(provider_id=""), name="outgoing_mails_by_provider_id"),
         ]

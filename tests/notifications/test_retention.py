@@ -14,12 +14,13 @@ from audit import kpis
 from audit.models import AuditEvent
 from cerply import clock
 from cerply.errors import NotFound
-from notifications import reading, retention
+from notifications import delivery, reading, retention
 from notifications.counting import unread_of
-from notifications.models import Delivery, ManagerNotification
+from notifications.models import Delivery, ManagerNotification, OutgoingMail
 from ops import jobs
 from tests.api.client import Api
 from tests.factories import ACTOR, Cast, make_cast
+from tests.notifications.events import happen
 from tests.notifications.inbox import left, tell
 from tests.processes import run_python
 from tests.threads import at_once, meanwhile
@@ -64,6 +65,20 @@ def test_180_days_after_they_were_read_and_365_after_they_came(cast: Cast) -> No
     assert left() == {LONG_AGO + MOMENT, days_ago(365), days_ago(364), days_ago(1)}
     assert clean_up() == "Deleted 0 notifications that were kept long enough."
     assert clean_up(NOW + MOMENT) == "Deleted 2 notifications that were kept long enough."
+
+
+def test_a_mail_goes_after_all_that_was_in_it(cast: Cast) -> None:
+    for type_, days in (("badge", 400), ("certificate", 370)):
+        happen(cast.learner, type_, days_ago(days))
+        with clock.moved_to(days_ago(days - 1)):
+            delivery.mail_owed()
+    last = ManagerNotification.objects.get(type="certificate")
+    reading.mark(last.id, read=True, actor=ACTOR)
+    clean_up()
+    assert [mail.deliveries.get().notification for mail in OutgoingMail.objects.all()] == [last]
+    last.delete()
+    clean_up()
+    assert not OutgoingMail.objects.exists()
 
 
 def test_what_is_marked_as_unread_again_is_kept_like_what_never_was_read(cast: Cast) -> None:
