@@ -72,12 +72,13 @@ def change(endpoint_id: UUID, values: Mapping[str, Any], *, actor: Actor) -> Web
 
 @transaction.atomic
 def delete(endpoint_id: UUID, *, actor: Actor) -> None:
-    """Nothing is sent to it any more. Its row stays for as long as its deliveries do, without its secrets."""
+    """Nothing is sent to it any more. Its row stays for as long as its deliveries do, without anything secret."""
     endpoint = _locked(endpoint_id)
-    endpoint.state, endpoint.disabled_at = EndpointState.DELETED, clock.now()
+    endpoint.state, endpoint.disabled_at, endpoint.url = EndpointState.DELETED, clock.now(), endpoint.origin
     endpoint.sealed_secret = endpoint.former_sealed_secret = b""
     endpoint.former_until = None
-    endpoint.save(update_fields=["state", "disabled_at", "sealed_secret", "former_sealed_secret", "former_until"])
+    fields = ["state", "disabled_at", "url", "sealed_secret", "former_sealed_secret", "former_until"]
+    endpoint.save(update_fields=fields)
     _record(EventType.WEBHOOK_DELETED, endpoint, actor, **_said(endpoint))
 
 

@@ -75,10 +75,12 @@ def test_one_is_made_and_its_secret_shown_once(api: Api, cast: Cast) -> None:
 
 def test_it_is_changed_disabled_enabled_and_deleted(api: Api, cast: Cast, endpoint: WebhookEndpoint) -> None:
     path = f"/webhooks/{endpoint.id}"
-    changed = api.patch(path, {"url": "https://other.example.com/", "eventTypes": ["level.changed"]}, by=cast.admin)
+    changed = api.patch(
+        path, {"url": "https://other.example.com/secret", "eventTypes": ["level.changed"]}, by=cast.admin
+    )
     assert (changed.status, changed.body["url"], changed.body["eventTypes"]) == (
         200,
-        "https://other.example.com/",
+        "https://other.example.com/secret",
         ["level.changed"],
     )
     assert api.patch(path, {}, by=cast.admin).body == changed.body
@@ -94,6 +96,7 @@ def test_it_is_changed_disabled_enabled_and_deleted(api: Api, cast: Cast, endpoi
     assert api.get("/webhooks", by=cast.admin).body["total"] == 0
     kept = WebhookEndpoint.objects.get()
     assert bytes(kept.sealed_secret) == bytes(kept.former_sealed_secret) == b""
+    assert kept.url == "https://other.example.com"
 
 
 def test_what_happens_to_it_is_audited_without_secrets(api: Api, cast: Cast) -> None:
