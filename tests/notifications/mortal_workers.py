@@ -22,6 +22,8 @@ from typing import Any
 from django.conf import settings
 from django.core.mail import DNS_NAME
 from django.core.mail.backends.smtp import EmailBackend
+from django.template.loader import get_template
+from django.urls import reverse
 
 from cerply import clock
 from notifications import collecting, delivery, failing
@@ -105,7 +107,11 @@ def workers() -> Iterator[Workers]:
 
 
 def serve() -> None:
-    DNS_NAME.get_fqdn()  # which takes its time, and is asked once by each process
+    # What each process does once, done once for all of them.
+    DNS_NAME.get_fqdn()
+    reverse("unsubscribe", args=["token"])
+    for template in ("mail.txt", "mail.html"):
+        get_template(f"notifications/mail/{template}")
     for line in sys.stdin:
         pids = [_bear(order) for order in json.loads(line)]
         ends = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
