@@ -92,8 +92,10 @@ def _collect_some(now: datetime) -> tuple[int, int]:
     """Of some managers: afterwards nothing that is due waits for them. Returns how many they are, and the mails."""
     with connection.cursor() as cursor:
         cursor.execute(LOOKED_AT, [now, CHUNK])
-        managers = recipients([manager_id for (manager_id,) in cursor.fetchall()])
-    Delivery.objects.hold(managers)
+        manager_ids = [manager_id for (manager_id,) in cursor.fetchall()]
+    # Held first, then read: who says something else meanwhile waits, and has it looked at anew.
+    Delivery.objects.hold(manager_ids)
+    managers = recipients(manager_ids)
     _withhold(managers, now)
     firsts = dict(
         Delivery.objects.waiting()
