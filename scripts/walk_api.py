@@ -78,12 +78,12 @@ def call(
 
 
 def shortened(value: Any) -> Any:
-    """Long lists with their first row alone."""
+    """Long lists with their first row alone, and no secret."""
     if isinstance(value, dict):
         return {name: shortened(each) for name, each in value.items()}
     if isinstance(value, list) and len(value) > LONGEST_LIST and isinstance(value[0], dict):
         return [shortened(value[0]), f"… {len(value) - 1} more"]
-    return value
+    return "whsec_…" if str(value).startswith("whsec_") else value
 
 
 def walk() -> None:
@@ -190,11 +190,28 @@ def walk() -> None:
     inbox = call("GET", "/manager/notifications?unreadOnly=true&limit=1", token="demo-manager-token")
     call("GET", "/manager/notifications/unread/count", token="demo-manager-token")
     path = f"/manager/notifications/{inbox['notifications'][0]['id']}"
+    call("GET", path, token="demo-manager-token")
     call("PATCH", path, {"read": True}, token="demo-manager-token")
     call("POST", "/manager/notifications/read-all", {}, token="demo-manager-token")
     call("GET", "/manager/notification-preferences", token="demo-manager-token")
     preferences = {"frequency": "weekly", "types": ["level_up", "certificate"], "timezone": "Europe/Oslo"}
     call("PUT", "/manager/notification-preferences", preferences, token="demo-manager-token")
+    text("What holds for managers who have said nothing; locked, for all of them.")
+    call("GET", "/organization/notification-policy")
+    policy = {"frequency": "daily", "types": ["level_up", "certificate", "at_risk"], "digestHour": 7, "locked": False}
+    call("PUT", "/organization/notification-policy", policy)
+    text("Who is at risk now, and what the organization calls so.")
+    call("GET", "/at-risk?limit=1", token="demo-manager-token")
+    call("GET", "/organization/at-risk-policy")
+
+    text("## Webhooks", "For admins. See [webhooks.md](webhooks.md), also for what is sent.")
+    hook = call("POST", "/webhooks", {"url": "https://hooks.example.com/cerply", "eventTypes": ["certificate.issued"]})
+    path = f"/webhooks/{hook['id']}"
+    call("GET", "/webhooks?limit=1")
+    call("PATCH", path, {"eventTypes": ["certificate.issued", "learner.at_risk"]})
+    call("POST", f"{path}/rotate-secret", {})
+    call("GET", f"{path}/deliveries?limit=1")
+    call("DELETE", path)
 
     text("## Operations")
     for path in ("/health", "/health/live", "/health/ready", "/version", "/ops/kpis"):
