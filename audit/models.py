@@ -97,6 +97,7 @@ class EventType(models.TextChoices):
     KEEPSAKE_LINK_USED = "keepsake_link_used", "Link to certificates used"
     KEEPSAKE_LINK_WITHDRAWN = "keepsake_link_withdrawn", "Link to certificates withdrawn"
     CREDENTIAL_SIGNED_AGAIN = "credential_signed_again", "Credential signed again"
+    AT_RISK_POLICY_CHANGED = "at_risk_policy_changed", "At-risk policy changed"
     AUDIT_PURGED = "audit_purged", "Audit purged"
 
 

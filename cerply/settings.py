@@ -274,6 +274,7 @@ SPECTACULAR_SETTINGS = {
         "CertificateStatus": "certificates.models.Status",
         "RevocationCode": "certificates.models.RevocationCode",
         "NotificationType": "notifications.models.NotificationType",
+        "AtRiskReason": "gamification.models.AtRiskReason",
         "CertifiesFrom": "cerply.tracks.models.CertifiesFrom",
         "Frequency": "notifications.models.Frequency",
         "WebhookDeliveryState": "ops.outbox.OutboxState",
@@ -318,6 +319,8 @@ JOBS = {
     "sign_again": {"run": "certificates.signing_again.sign_again", "cron": "*/5 * * * *"},
     "sign_status_lists": {"run": "certificates.status_lists.sign_lapsing", "cron": "*/5 * * * *"},
     "remind_of_expiry": {"run": "certificates.reminding.remind", "cron": "30 6 * * *"},
+    # Before the digests of European mornings.
+    "find_at_risk": {"run": "gamification.at_risk.find", "cron": "30 3 * * *"},
     "settle_erasures": {"run": "certificates.erasing.settle_owed", "cron": "*/5 * * * *"},
     "mail_notifications": {"run": "notifications.delivery.mail_owed", "cron": "* * * * *"},
     "deliver_webhooks": {"run": "notifications.webhooks.delivering.deliver", "cron": "* * * * *"},

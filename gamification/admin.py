@@ -10,7 +10,7 @@ from django.db.models import Prefetch, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from unfold.admin import TabularInline
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, RelatedDropdownFilter
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget, UnfoldBooleanWidget
 
@@ -19,8 +19,19 @@ from cerply.accounts.models import Membership, Team, TeamRole, User
 from cerply.console import ConsoleAdmin, Question, ReadOnlyAdmin, actor_of, ask, change_url, link, pretty
 from cerply.errors import Conflict
 from cerply.tracks.models import Track
+from gamification.at_risk_policies import FIELDS, set_policy
 from gamification.bulk_issuing import Circle, ask_for, count_due
-from gamification.models import Attempt, Badge, BadgeRule, BulkIssue, Completion, LearnerBadge, Share
+from gamification.models import (
+    AtRiskEpisode,
+    AtRiskPolicy,
+    Attempt,
+    Badge,
+    BadgeRule,
+    BulkIssue,
+    Completion,
+    LearnerBadge,
+    Share,
+)
 from gamification.revising import save_badge
 
 CRITERIA = ("kind", "count", "under_ms", "level", "track")
@@ -180,6 +191,53 @@ class LearnerBadgeAdmin(OfLearnerAdmin):
     @admin.display(description="evidence")
     def why(self, earned: LearnerBadge) -> str:
         return pretty(earned.evidence)
+
+
+@admin.register(AtRiskPolicy)
+class AtRiskPolicyAdmin(ConsoleAdmin):
+    """Organizations that are not in the list go by the defaults, which are what the form for a new one shows."""
+
+    list_display = ["organization", "comprehension", "share", "answers", "least_answers", "silence", "days"]
+    list_select_related = ["organization"]
+    ordering = ["organization__name", "organization_id"]
+    sortable_by = ()
+    search_fields = ["organization__name"]
+    search_help_text = "A part of the organization's name, or its whole id."
+    autocomplete_fields = ["organization"]
+    fields = ["organization", *FIELDS.values()]
+    actions_detail = ["trail"]
+
+    def find(self, queryset: QuerySet[AtRiskPolicy], term: str, key: UUID | None) -> QuerySet[AtRiskPolicy]:
+        """In the whole name: organizations are few."""
+        return queryset.filter(pk=key) if key else queryset.filter(organization__name__icontains=term)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: AtRiskPolicy | None = None) -> list[str]:
+        return ["organization"] if obj else []
+
+    def save_model(self, request: HttpRequest, obj: AtRiskPolicy, form: Any, change: bool) -> None:
+        chosen = {
+            name: form.cleaned_data[attribute]
+            for name, attribute in FIELDS.items()
+            if not change or attribute in form.changed_data
+        }
+        set_policy(obj.organization_id, chosen, actor=actor_of(request.user))
+
+
+@admin.register(AtRiskEpisode)
+class AtRiskEpisodeAdmin(OfLearnerAdmin):
+    """Those who are at risk now; what is over is not shown."""
+
+    list_display = ["since", "person", "track", "reason", "share", "last_answer_at", "told_at", "organization"]
+    list_select_related = ["learner", "track", "organization"]
+    list_filter = [
+        ("organization", AutocompleteSelectFilter),
+        ("learner", AutocompleteSelectFilter),
+        ("reason", ChoicesDropdownFilter),
+    ]
+    ordering = ["-since", "-id"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AtRiskEpisode]:
+        return super().get_queryset(request).open()  # type: ignore[no-any-return]
 
 
 @admin.register(BulkIssue)

@@ -136,8 +136,7 @@ class Fold:
 
     def _raise_level(self, answer: Answer, attempt: Attempt) -> None:
         row = self.levels[answer.learner.id, answer.track.id]
-        row.answers += 1
-        row.credit += answer.credit
+        row.take(answer.credit, attempt.occurred_at)
         previous, new = Level(row.level), level_of(row.credit)
         if new != previous:
             row.level, row.leveled_up_at = new, self.now
@@ -186,7 +185,16 @@ class Fold:
             self.levels.values(),
             update_conflicts=True,
             unique_fields=["learner", "track"],
-            update_fields=["answers", "credit", "level", "leveled_up_at", "cycle"],
+            update_fields=[
+                "answers",
+                "credit",
+                "level",
+                "leveled_up_at",
+                "cycle",
+                "latest_credits",
+                "last_answer_at",
+                "remembered",
+            ],
         )
         LearnerItem.objects.bulk_create(
             self.changed_items.values(),

@@ -1,12 +1,14 @@
 """Rows as the API writes them."""
 
+from datetime import datetime
 from typing import Any
 
 from cerply.clock import rfc3339
 from certificates.models import Certificate
+from gamification.at_risk_policies import FIELDS
 from gamification.explaining import Explanation
 from gamification.folding import LevelChange
-from gamification.models import Completion, LearnerBadge, LearnerLevel
+from gamification.models import AtRiskEpisode, AtRiskPolicy, AtRiskReason, Completion, LearnerBadge, LearnerLevel
 from gamification.progress import Recorded
 
 
@@ -103,3 +105,27 @@ def explained(explanation: Explanation) -> dict[str, Any]:
         "progress": {"current": explanation.current, "target": explanation.rule.target},
         "evidence": award.evidence if award else None,
     }
+
+
+def at_risk(episode: AtRiskEpisode, now: datetime) -> dict[str, Any]:
+    """With learner and track selected."""
+    is_silent = episode.reason == AtRiskReason.SILENCE
+    return {
+        "id": str(episode.id),
+        "learnerId": str(episode.learner_id),
+        "learnerName": episode.learner.name,
+        "trackId": str(episode.track_id),
+        "trackTitle": episode.track.title,
+        "reason": episode.reason,
+        "since": rfc3339(episode.since),
+        "foundAt": rfc3339(episode.found_at),
+        "lastAnswerAt": rfc3339(episode.last_answer_at),
+        "share": None if episode.share is None else float(episode.share),
+        "answers": episode.answers,
+        "threshold": episode.threshold,
+        "days": episode.days_of_silence(now) if is_silent else None,
+    }
+
+
+def at_risk_policy(policy: AtRiskPolicy) -> dict[str, Any]:
+    return {name: getattr(policy, attribute) for name, attribute in FIELDS.items()}

@@ -7,6 +7,7 @@ from rest_framework import serializers
 from cerply.fields import (
     MomentField,
     StrictBooleanField,
+    StrictChoiceField,
     StrictDecimalField,
     StrictIntegerField,
     StrictSerializer,
@@ -16,6 +17,8 @@ from cerply.fields import (
 from cerply.pagination import PageShape
 from certificates.models import Source
 from gamification.levels import Level
+from gamification.models.at_risk import MOST_DAYS, AtRiskReason
+from gamification.models.progress import REMEMBERED
 
 LARGEST_BATCH = 1000
 
@@ -165,3 +168,58 @@ class BadgeExplained(serializers.Serializer[Any]):
     ruleVersion = serializers.IntegerField(help_text="Of the rule by which it was earned, or is to be earned.")
     progress = Progress()
     evidence = serializers.DictField(allow_null=True, help_text="What earned it.")
+
+
+class AtRiskQuery(serializers.Serializer[Any]):
+    reason = StrictChoiceField(AtRiskReason.choices, required=False)
+
+
+class AtRisk(serializers.Serializer[Any]):
+    """A learner in a track; who is at risk for both reasons is there twice."""
+
+    id = serializers.UUIDField()
+    learnerId = serializers.UUIDField()
+    learnerName = serializers.CharField()
+    trackId = serializers.UUIDField()
+    trackTitle = serializers.CharField()
+    reason = serializers.ChoiceField(AtRiskReason.choices)
+    since = MomentField(help_text="The answer with which it was found to be too low; the end of the days of silence.")
+    foundAt = MomentField(help_text="The daily look that found it.")
+    lastAnswerAt = MomentField()
+    share = serializers.FloatField(allow_null=True, help_text="Percent of credit, rounded down; null of silence.")
+    answers = serializers.IntegerField(allow_null=True, help_text="Over so many answers; null of silence.")
+    threshold = serializers.IntegerField(allow_null=True, help_text="At risk below so many percent; null of silence.")
+    days = serializers.IntegerField(allow_null=True, help_text="Of silence, whole ones; null of comprehension.")
+
+
+class AtRiskPage(PageShape):
+    atRisk = AtRisk(many=True)
+
+
+class AtRiskPolicyInput(StrictSerializer):
+    """All of it is said each time."""
+
+    comprehension = StrictBooleanField(help_text="Whether comprehension is looked at.")
+    share = StrictIntegerField(min_value=1, max_value=100, help_text="At risk below so many percent of credit.")
+    answers = StrictIntegerField(
+        min_value=1, max_value=REMEMBERED, help_text="Over so many of her latest answers in the track."
+    )
+    leastAnswers = StrictIntegerField(
+        min_value=1, max_value=REMEMBERED, help_text="Who has given fewer is not judged; at most `answers`."
+    )
+    silence = StrictBooleanField(help_text="Whether silence is looked at.")
+    days = StrictIntegerField(min_value=1, max_value=MOST_DAYS, help_text="Of silence, until she is at risk.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["leastAnswers"] > attrs["answers"]:
+            raise serializers.ValidationError({"leastAnswers": ["Give at most as many as are looked at (answers)."]})
+        return attrs
+
+
+class AtRiskPolicy(serializers.Serializer[Any]):
+    comprehension = serializers.BooleanField()
+    share = serializers.IntegerField()
+    answers = serializers.IntegerField()
+    leastAnswers = serializers.IntegerField()
+    silence = serializers.BooleanField()
+    days = serializers.IntegerField()

@@ -1,5 +1,5 @@
 from cerply.routing import route
-from gamification import badge_views, views
+from gamification import at_risk_views, badge_views, views
 
 urlpatterns = [
     route("attempts", views.AttemptsView, "attempts"),
@@ -14,6 +14,8 @@ urlpatterns = [
     ),
     route("learners/<id:learner_id>/badges/<segment:slug>/image.png", badge_views.BakedPngView, "badge-png"),
     route("learners/<id:learner_id>/badges/<segment:slug>/image.svg", badge_views.BakedSvgView, "badge-svg"),
+    route("at-risk", at_risk_views.AtRiskView, "at-risk"),
+    route("organization/at-risk-policy", at_risk_views.AtRiskPolicyView, "at-risk-policy"),
 ]
 
 # What credentials name, for verifiers.

@@ -29,11 +29,8 @@ def managers_of(learner_ids: Collection[UUID]) -> dict[UUID, set[UUID]]:
     for learner_id, team_id in memberships.values_list("user_id", "team_id"):
         teams[learner_id].add(team_id)
     managers: dict[UUID, set[UUID]] = defaultdict(set)
-    managerships = Membership.objects.filter(
-        team_id__in={team_id for of_learner in teams.values() for team_id in of_learner},
-        role=TeamRole.MANAGER,
-        user__is_active=True,
-        user__role__in=[Role.MANAGER, Role.ADMIN],
+    managerships = Membership.objects.of_managers().filter(
+        team_id__in={team_id for of_learner in teams.values() for team_id in of_learner}
     )
     for team_id, manager_id in managerships.values_list("team_id", "user_id"):
         managers[team_id].add(manager_id)

@@ -12,7 +12,7 @@ from django.contrib.postgres.indexes import GinIndex
 from django.core.exceptions import ValidationError
 from django.core.validators import FileExtensionValidator, RegexValidator, URLValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Collate, Lower
 
 from cerply import clock
@@ -252,6 +252,15 @@ class MembershipQuerySet(models.QuerySet["Membership"]):
         """Memberships (not managerships) in the teams that she manages."""
         teams = Membership.objects.filter(user_id=user_id, role=TeamRole.MANAGER).values("team_id")
         return self.filter(team_id__in=teams, role=TeamRole.MEMBER)
+
+    def of_managers(self) -> Self:
+        """Managerships of those who are told what their teams do."""
+        return self.filter(role=TeamRole.MANAGER, user__is_active=True, user__role__in=[Role.MANAGER, Role.ADMIN])
+
+    def managed(self) -> Self:
+        """Memberships in teams with a manager who is told; nobody is her own."""
+        others = Membership.objects.of_managers().filter(team=OuterRef("team")).exclude(user=OuterRef("user"))
+        return self.filter(Exists(others), role=TeamRole.MEMBER)
 
 
 class Membership(models.Model):

@@ -48,6 +48,7 @@ Try:
     -d '{{"trackId": "{track}", "itemId": "{item}", "correct": true, "responseMs": 3200}}' {url}/api/attempts
   curl -s -H "Authorization: Bearer demo-learner-token" {url}/api/learners/{learner}/certificates
   curl -s -H "Authorization: Bearer demo-manager-token" "{url}/api/manager/notifications?unreadOnly=true"
+  curl -s -H "Authorization: Bearer demo-manager-token" {url}/api/at-risk
   curl -s {url}/api/ops/kpis
   curl -s {url}/api/health/ready
 """

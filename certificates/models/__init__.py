@@ -1,4 +1,11 @@
-from certificates.models.certificates import Certificate, CertificateQuerySet, CertificateRendering, Source, Status
+from certificates.models.certificates import (
+    RENEWAL,
+    Certificate,
+    CertificateQuerySet,
+    CertificateRendering,
+    Source,
+    Status,
+)
 from certificates.models.credentials import SLOTS, Credential, StatusList, StatusSlot
 from certificates.models.designs import CertificateDesign, Language, Layout
 from certificates.models.erasing import Erasure
@@ -8,6 +15,7 @@ from certificates.models.lifetime import ExpiryReminder, RevocationCode, Suspens
 from certificates.models.sharing import ShareLink
 
 __all__ = [
+    "RENEWAL",
     "SLOTS",
     "Certificate",
     "CertificateDesign",

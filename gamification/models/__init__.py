@@ -1,3 +1,4 @@
+from gamification.models.at_risk import AtRiskEpisode, AtRiskPolicy, AtRiskReason, AtRiskWatch, Difference, Finding
 from gamification.models.badges import LARGEST_COUNT, Badge, BadgeRule, LearnerBadge, RuleKind
 from gamification.models.bulk import BulkIssue
 from gamification.models.credentials import BadgeCredential
@@ -13,12 +14,18 @@ from gamification.models.progress import (
 
 __all__ = [
     "LARGEST_COUNT",
+    "AtRiskEpisode",
+    "AtRiskPolicy",
+    "AtRiskReason",
+    "AtRiskWatch",
     "Attempt",
     "Badge",
     "BadgeCredential",
     "BadgeRule",
     "BulkIssue",
     "Completion",
+    "Difference",
+    "Finding",
     "LearnerBadge",
     "LearnerDay",
     "LearnerItem",

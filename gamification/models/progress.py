@@ -5,10 +5,12 @@ has to be computed from history; all of them are written under the lock on her `
 """
 
 from collections.abc import Collection
+from datetime import datetime
 from decimal import Decimal
 from typing import Self
 from uuid import UUID
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import connections, models
 from django.db.models import F, Q
 
@@ -19,6 +21,11 @@ from cerply.tenancy import TenantQuerySet
 from cerply.tracks.models import Item, Track
 from certificates.models import Certificate, Source
 from gamification.levels import THRESHOLDS, Level, level_after
+
+# Of how many of her latest answers in a track a learner's level keeps the credit.
+REMEMBERED = 100
+# A whole credit, as it is kept there.
+WHOLE = 10_000
 
 
 class SentQuerySet[M: models.Model](TenantQuerySet[M]):
@@ -112,6 +119,10 @@ class StandingQuerySet(TenantQuerySet["LearnerStanding"]):
         locked = self.filter(learner__in=learners).order_by("learner_id").select_for_update(of=("self",))
         return {standing.learner_id: standing for standing in locked}
 
+    def hold(self, learner_ids: "list[UUID]") -> None:
+        """Locks those that there are, in id order, until the transaction ends."""
+        list(self.filter(learner__in=learner_ids).order_by("learner_id").select_for_update(of=("self",)).values("pk"))
+
     def claim(self, learner_id: "UUID") -> "LearnerStanding | None":
         """Her row, locked until the transaction ends; None while somebody else is at work on it."""
         free = self.filter(learner=learner_id).select_for_update(of=("self",), skip_locked=True)
@@ -165,10 +176,35 @@ class LearnerDay(models.Model):
         return f"{self.learner_id} {self.day}"
 
 
+# What `LearnerLevel.take` would have kept, had it been there from the first answer on.
+REMEMBER = """
+    UPDATE learner_levels AS level
+       SET latest_credits = history.credits, last_answer_at = history.last_answer_at, remembered = level.answers
+      FROM (
+        SELECT learner_id, track_id, max(occurred_at) AS last_answer_at,
+               (array_agg((credit * %(whole)s)::smallint ORDER BY sequence DESC))[1:%(most)s] AS credits
+          FROM attempts JOIN items ON items.id = attempts.item_id
+         WHERE learner_id = ANY(%(learners)s)
+         GROUP BY learner_id, track_id
+      ) AS history
+     WHERE level.learner_id = history.learner_id AND level.track_id = history.track_id
+       AND level.remembered <> level.answers
+"""
+
+
 class LearnerLevelQuerySet(TenantQuerySet["LearnerLevel"]):
     def started(self) -> Self:
         """Tracks that she has answered in; a completion from outside opens a row without an answer."""
         return self.filter(answers__gt=0)
+
+    def forgetful(self) -> Self:
+        """Those whose latest answers are not all kept in the row: it was written before there was room for them."""
+        return self.exclude(remembered=F("answers"))
+
+    def remember(self, learner_ids: "list[UUID]") -> None:
+        """Keeps the latest answers of forgetful rows, from history. The caller holds the learners' locks."""
+        with connections[self.db].cursor() as cursor:
+            cursor.execute(REMEMBER, {"learners": learner_ids, "whole": WHOLE, "most": REMEMBERED})
 
 
 class LearnerLevel(models.Model):
@@ -184,6 +220,12 @@ class LearnerLevel(models.Model):
     leveled_up_at = models.DateTimeField(null=True)
     # The cycle that is open; completing the track closes it.
     cycle = models.IntegerField(default=1)
+    # Of the latest answers, the last one first, in ten-thousandths.
+    latest_credits = ArrayField(models.SmallIntegerField(), default=list, db_default=[])
+    # When the latest of them was given, as their `occurred_at` says.
+    last_answer_at = models.DateTimeField(null=True)
+    # How many of the answers the two above know of: all of them, unless they were recorded before there were these.
+    remembered = models.IntegerField(default=0, db_default=0)
 
     objects = LearnerLevelQuerySet.as_manager()
 
@@ -203,6 +245,15 @@ class LearnerLevel(models.Model):
 
     def __str__(self) -> str:
         return f"{self.learner_id} in {self.track_id}: {self.level}"
+
+    def take(self, credit: Decimal, occurred_at: datetime) -> None:
+        """One more answer."""
+        if self.remembered == self.answers:
+            self.latest_credits = [int(credit * WHOLE), *self.latest_credits[: REMEMBERED - 1]]
+            self.last_answer_at = max(self.last_answer_at or occurred_at, occurred_at)
+            self.remembered += 1
+        self.answers += 1
+        self.credit += credit
 
     @property
     def correct_attempts(self) -> int:

@@ -1,16 +1,11 @@
-"""The pages for strangers."""
+"""The page of a certificate, for strangers."""
 
-import json
-import re
-import string
 from contextlib import closing
 from datetime import timedelta
-from html.parser import HTMLParser
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
@@ -19,75 +14,14 @@ from hypothesis import strategies as st
 from audit.models import AuditEvent
 from cerply import clock
 from cerply.accounts.models import User
-from cerply.languages import LANGUAGES, preferred
+from cerply.languages import LANGUAGES
 from cerply.permissions import Actor, ActorKind
 from certificates import identity, keys, sharing
 from certificates.models import Certificate, Credential, RevocationCode
-from certificates.rendering import pdf_of
 from certificates.revoking import revoke
 from certificates.sentences import SENTENCES
+from tests.certificates.strangers import NAME, SECRET, Page, ends, path_of
 from tests.factories import ACTOR, Cast, complete, make_staff, make_user
-from tests.processes import run_python
-
-NAME = "Maya Lindqvist"
-SECRET = "She cheated, we think."
-
-
-@pytest.fixture
-def certificate(cast: Cast) -> Certificate:
-    return complete(cast.learner, cast.track).certificates[0]
-
-
-class Page(HTMLParser):
-    """A page as a reader meets it: its text, its headline, and what its attributes are."""
-
-    def __init__(self, path: str, status: int = 200, by: User | None = None, **headers: str) -> None:
-        super().__init__()
-        client = Client(headers=headers)
-        if by:
-            client.force_login(by)
-        self.take(client.get(path), status)
-
-    def take(self, response: Any, status: int = 200) -> None:
-        assert response.status_code == status
-        self.response = response
-        self.words: list[str] = []
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.feed(response.content.decode())
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.words).split())
-
-    @property
-    def headline(self) -> str:
-        [found] = re.findall(r"<h1>(.*?)</h1>", self.response.content.decode())
-        return str(found)
-
-    def links(self) -> list[str]:
-        return [attributes.get("href") or "" for tag, attributes in self.tags if tag == "a"]
-
-
-class SentFile(Page):
-    def __init__(self, content: bytes, status: int = 200, query: str = "") -> None:
-        HTMLParser.__init__(self)
-        file = SimpleUploadedFile("file", content)
-        self.take(Client(enforce_csrf_checks=True).post(f"/verify{query}", {"file": file}), status)
-
-
-def path_of(certificate: Certificate) -> str:
-    return f"/verify/{certificate.id}"
-
-
-def ends(**changes: Any) -> None:
-    Certificate.objects.update(issued_at=clock.now() - timedelta(days=9), **changes)
-
 
 # -- how a certificate stands --
 
@@ -280,139 +214,3 @@ def test_linkedin_is_for_the_holder(cast: Cast, certificate: Certificate) -> Non
     assert offered(cast.learner)
     assert not offered(cast.colleague)
     assert not offered(None)
-
-
-# -- languages --
-
-
-def test_each_language_has_each_sentence() -> None:
-    def placeholders(sentence: str) -> set[str | None]:
-        return {name for _, name, _, _ in string.Formatter().parse(sentence)} - {None}
-
-    assert SENTENCES.keys() == LANGUAGES.keys()
-    for sentences in SENTENCES.values():
-        assert sentences.keys() == SENTENCES["en"].keys()
-        for key, sentence in sentences.items():
-            assert sentence.strip()
-            assert placeholders(sentence) == placeholders(SENTENCES["en"][key]), key
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_the_page_in_each_language(certificate: Certificate, language: str) -> None:
-    for page in (
-        Page(f"{path_of(certificate)}?lang={language}"),
-        Page(path_of(certificate), accept_language=f"xx, {language}-XX;q=0.9, en;q=0.1"),
-    ):
-        assert page.headline == SENTENCES[language]["headline.valid"]
-        assert page.response.headers["Content-Language"] == language
-        direction = "rtl" if language == "ar" else "ltr"
-        assert ("html", {"lang": language, "dir": direction}) in page.tags
-        assert [link for link in page.links() if link.startswith("?lang=")] == [f"?lang={code}" for code in LANGUAGES]
-        if language != "en":
-            said = set(SENTENCES["en"].values()) - set(SENTENCES[language].values())
-            assert not [sentence for sentence in said if len(sentence) > 20 and sentence in page.text]
-
-
-def test_which_language_is_meant() -> None:
-    asked = {"": "en", "pt": "en", "fr-CA,en;q=0.5": "fr", "pt, es-419;q=0.8": "es", "*": "en", "de;q=x": "en"}
-    assert {header: preferred(header) for header in asked} == asked
-    assert preferred("de," * 5000) == "de"
-
-
-def test_a_language_that_we_do_not_speak(certificate: Certificate) -> None:
-    assert Page(f"{path_of(certificate)}?lang=xx%22%3E").headline == "Valid"
-
-
-def test_the_languages_keep_the_link(certificate: Certificate) -> None:
-    _, secret = sharing.share(certificate, actor=ACTOR)
-    assert f"?lang=de&share={secret}" in Page(f"{path_of(certificate)}?share={secret}").links()
-
-
-# -- files --
-
-
-def test_a_form_without_scripts(db: None) -> None:
-    page = Page("/verify")
-    [form] = [attributes for tag, attributes in page.tags if tag == "form"]
-    assert (form["method"], form["enctype"]) == ("post", "multipart/form-data")
-
-
-def test_a_genuine_file(certificate: Certificate) -> None:
-    for content in (certificate.credential.document.encode(), pdf_of(certificate.id)[0]):
-        page = SentFile(content)
-        assert page.headline == "Genuine and valid"
-        assert NAME in page.text
-        assert page.response.headers["Cache-Control"] == "no-store"
-
-
-def test_who_presents_the_credential_sees_the_name_of_a_revoked_one(certificate: Certificate) -> None:
-    revoke(certificate.id, SECRET, actor=ACTOR)
-    page = SentFile(certificate.credential.document.encode())
-    assert page.headline == "Genuine, but not valid"
-    assert NAME in page.text
-    assert SECRET not in page.text
-
-
-def test_files_that_are_not_genuine(certificate: Certificate) -> None:
-    document = json.loads(certificate.credential.document)
-    document["credentialSubject"]["name"] = "Eve Evil"
-    page = SentFile(json.dumps(document).encode(), query="?lang=de")
-    assert page.headline == "Nicht echt"
-    assert "credentialSubject.name" in page.text
-    assert "Eve" not in page.text
-    for content in (b"hello", b"{}", b"%PDF-1.7", b"\x89PNG"):
-        assert SentFile(content).headline == "Not genuine"
-
-
-def test_a_made_up_field_is_text(certificate: Certificate) -> None:
-    document = {**json.loads(certificate.credential.document), "<script>": 1}
-    page = SentFile(json.dumps(document).encode())
-    assert "script" not in [tag for tag, _ in page.tags]
-
-
-def test_no_file_and_too_large_a_one(db: None) -> None:
-    client = Client()
-    assert client.post("/verify").status_code == 400
-    assert client.post("/verify", b"garbage", content_type="multipart/form-data; boundary=x").status_code == 400
-    assert client.post("/verify", b"{}", content_type="application/json").status_code == 400
-    assert SentFile(b"", 400).headline == "Check a file"
-    assert "larger than 1 MiB" in SentFile(b"x" * (1024 * 1024 + 1), 413).text
-    assert "larger than 1 MiB" in SentFile(b"x" * 6 * 1024 * 1024, 413).text
-    assert client.put("/verify").status_code == 405
-
-
-# -- when it does not work --
-
-
-def test_too_many_from_one_address(settings: Any, certificate: Certificate) -> None:
-    settings.RATE_LIMITS = settings.RATE_LIMITS | {"verification": "2/hour"}
-    client = Client(REMOTE_ADDR="192.0.2.78")
-    answers = [client.get(path_of(certificate)) for _ in range(3)]
-    assert [answer.status_code for answer in answers] == [200, 200, 429]
-    assert 0 < int(answers[2].headers["Retry-After"]) <= 3600
-    assert answers[2].headers["Cache-Control"] == "no-store"
-    assert b"Too many checks" in answers[2].content
-    assert client.get("/verify").status_code == 429
-    assert Client(REMOTE_ADDR="192.0.2.79").get(path_of(certificate)).status_code == 200
-
-
-def test_too_many_files_from_one_address(settings: Any, certificate: Certificate) -> None:
-    settings.RATE_LIMITS = settings.RATE_LIMITS | {"files": "2/hour"}
-    client = Client(REMOTE_ADDR="192.0.2.80")
-    assert [client.post("/verify").status_code for _ in range(3)] == [400, 400, 429]
-    assert client.get(path_of(certificate)).status_code == 200
-    assert client.get("/verify").status_code == 200
-
-
-WITHOUT_DATABASE = """
-from django.test import Client
-answer = Client().get("/verify/3f0b7a3e-0000-4000-8000-000000000000")
-print(answer.status_code, answer.headers["Content-Security-Policy"][:18], answer.content.decode())
-"""
-
-
-@pytest.mark.slow
-def test_without_a_database() -> None:
-    done = run_python(WITHOUT_DATABASE, DATABASE_URL="postgres://nobody@127.0.0.1:1/none")
-    assert done.stdout.startswith("503 default-src 'none'")
-    assert "This says nothing about yours" in done.stdout

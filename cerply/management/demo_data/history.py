@@ -3,8 +3,9 @@
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from itertools import groupby
 from zoneinfo import ZoneInfo
 
 from cerply import clock
@@ -15,6 +16,7 @@ from cerply.tracks.models import Item, Track
 from certificates.downloading import count_download
 from certificates.models import Certificate, Source
 from certificates.revoking import revoke
+from gamification import at_risk
 from gamification.answers import Answer
 from gamification.completing import complete_outside
 from gamification.progress import record
@@ -50,8 +52,12 @@ class History:
 
     def live(self) -> None:
         """All of it, day by day, up to yesterday."""
-        for day in sorted(self._days(), key=lambda day: (day.began, day.person.tail)):
-            self._learn(day)
+        days = sorted(self._days(), key=lambda day: (day.began, day.person.tail))
+        for on, of_that_day in groupby(days, key=lambda day: day.began.astimezone(UTC).date()):
+            self._look(on)
+            for day in of_that_day:
+                self._learn(day)
+        self._look(self.today)
         for organization in ORGANIZATIONS:
             self._share(organization)
         self._happen_besides()
@@ -70,6 +76,11 @@ class History:
                     on = self.today - timedelta(days=DAYS - number)
                     at = time(self.random.randrange(8, 17), self.random.randrange(60))
                     yield Day(person, datetime.combine(on, at, ZoneInfo(person.timezone)), number)
+
+    def _look(self, on: date) -> None:
+        """What the daily job does."""
+        with clock.moved_to(datetime.combine(on, time(), UTC)):
+            at_risk.find()
 
     def _learn(self, day: Day) -> None:
         learner = self.users[day.person.id]
