@@ -139,9 +139,7 @@ class Year:
         self.numbers = count(1)
         self.dead_port = free_port()
         self.odd_changes: list[Callable[[Person, datetime], None]] = [
-            self.prefer,
-            self.prefer,
-            self.prefer,
+            *[self.prefer] * 6,
             self.unsubscribe,
             self.decide_policy,
             self.move_away,
@@ -212,8 +210,8 @@ class Year:
             announce(milestones)
 
     def say(self) -> Said:
-        frequency = self.chances.choice(["immediate", "daily", "weekly", "off"])
-        types = frozenset(self.chances.sample(TYPES, self.chances.choice([1, 3, 4, 5, 5, 5])))
+        frequency = self.chances.choice(["immediate", "immediate", "daily", "daily", "weekly", "weekly", "off"])
+        types = frozenset(self.chances.sample(TYPES, self.chances.choice([2, 4, 5, 5, 5])))
         hour = self.chances.choice([8, 8, 8, 8, 0, 2, 3, 23])
         return Said(frequency, types, hour, self.chances.choice([1, 1, 1, 5, 7]))
 
@@ -353,8 +351,16 @@ class Year:
         return beginning + (ending - beginning) * self.chances.random()
 
     def change(self, at: datetime) -> None:
+        """Who gets no mail comes back, mostly; or there would soon be nobody left to be mailed."""
         person = self.chances.choice(list(self.people.values()))
-        self.chances.choice(self.odd_changes)(person, at)
+        back = [
+            (not person.is_manager, self.change_role),
+            (not person.house.listens, self.toggle),
+            (person.unsubscribed, self.unsubscribe),
+            (person.email in self.server.no_mailbox, self.lose_mailbox),
+        ]
+        ways = [change for is_gone, change in back if is_gone] or self.odd_changes
+        self.chances.choice(ways)(person, at)
 
     def work(self, moment: datetime) -> None:
         """Two workers, of whom each may be killed, while the server has a mood and managers change their minds."""
