@@ -35,9 +35,8 @@ def count(table: str) -> int:
 
 
 def drop(weeks: Iterable[Week]) -> None:
-    with connection.cursor() as cursor:
-        for week in weeks:
-            cursor.execute(f"DROP TABLE {week.partition}")
+    for week in weeks:
+        partitions.drop(week)
 
 
 def clean_up(**options: Any) -> str:
@@ -165,6 +164,5 @@ def test_the_counters_outlive_the_events() -> None:
     with clock.moved_to(MONDAY), transaction.atomic():
         record(Event(EventType.BADGE_AWARDED, None), actor=ACTOR)
     at_once([clean_up] * 3)
-    assert set(AuditEvent.objects.values_list("type", flat=True)) == {"audit_purged"}
-    assert AuditEvent.objects.count() == 1
+    assert sorted(AuditEvent.objects.values_list("type", flat=True)) == ["audit_key_created", "audit_purged"]
     assert kpis.totals()["badges_awarded"] == 1

@@ -97,6 +97,9 @@ class EventType(models.TextChoices):
     KEEPSAKE_LINK_WITHDRAWN = "keepsake_link_withdrawn", "Link to certificates withdrawn"
     CREDENTIAL_SIGNED_AGAIN = "credential_signed_again", "Credential signed again"
     AUDIT_PURGED = "audit_purged", "Audit purged"
+    AUDIT_EXPORTED = "audit_exported", "Audit exported"
+    AUDIT_KEY_CREATED = "audit_key_created", "Audit key created"
+    AUDIT_KEY_ROTATED = "audit_key_rotated", "Audit key rotated"
 
 
 def event_types() -> list[tuple[str, str]]:
