@@ -29,6 +29,8 @@ END = "cerply-audit-bundle-end-1"
 
 def bundle_of(selection: Selection, *, actor: Actor) -> Iterator[bytes]:
     """The lines. Of a selection by time alone, segments that may have events of it are there with all of theirs."""
+    with transaction.atomic():
+        signer = keys.signer(actor=actor)
     digest, counted = sha256(), {"heads": 0, "events": 0}
     for line in _lines(selection):
         for name in counted:
@@ -36,11 +38,8 @@ def bundle_of(selection: Selection, *, actor: Actor) -> Iterator[bytes]:
         encoded = json.dumps(line, ensure_ascii=False).encode() + b"\n"
         digest.update(encoded)
         yield encoded
-    statement: dict[str, Any] = {"kind": END, **counted, "sha256": digest.hexdigest()}
-    with transaction.atomic():
-        signer = keys.signer(actor=actor)
-        statement["keyId"] = str(signer.key.id)
-        signature = signer.sign(leaves.canonical(statement))
+    statement = {"kind": END, **counted, "sha256": digest.hexdigest(), "keyId": str(signer.key.id)}
+    signature = signer.sign(leaves.canonical(statement))
     yield json.dumps({"end": statement, "signature": signature.hex()}).encode() + b"\n"
 
 
@@ -56,12 +55,16 @@ def _lines(selection: Selection) -> Iterator[dict[str, Any]]:
     }
     for key in AuditKey.objects.order_by("created_at", "id"):
         yield {"key": heads.key_as_json(key)}
-    rows = Segment.objects.for_organization(chain)
-    if selection.since:
-        rows = rows.filter(week__gte=Week.of(selection.since - ID_TOLERANCE).start.date())
-    first = rows.order_by("number").first()
-    for segments in verifying.batches(chain, first.number - 1) if first else ():
+    for segments in verifying.batches(chain, _before_first(chain, selection)):
         yield from _segments(segments, selection)
+
+
+def _before_first(chain: UUID, selection: Selection) -> int:
+    """The number after which the bundle begins: with a head that shows that all before it are too old."""
+    if selection.since is None:
+        return 0
+    old = Segment.objects.for_organization(chain).filter(latest_at__lt=selection.since).order_by("-number").first()
+    return old.number - 1 if old else 0
 
 
 def _segments(segments: Sequence[Segment], selection: Selection) -> Iterator[dict[str, Any]]:

@@ -42,7 +42,8 @@ COUNTS = """
 SEALED = """
     WITH sealed AS (
         SELECT encode(substr(content, 48 * place + 1, 16), 'hex')::uuid AS id
-          FROM audit_leaves CROSS JOIN generate_series(0, length(content) / 48 - 1) AS place
+          FROM audit_leaves JOIN audit_segments AS segment ON segment.id = segment_id
+               CROSS JOIN generate_series(0, length(content) / 48 - 1) AS place
          WHERE segment_id >= %(first)s AND segment_id < %(next)s
     )
 """

@@ -58,6 +58,8 @@ FEATURE_SWITCHES = {
 }
 PERSIST_AUDIT_EVENTS = env.flag("PERSIST_AUDIT_EVENTS", default=True)
 RETAIN_AUDIT_DAYS = env.number("RETAIN_AUDIT_DAYS", 180, least=1)
+# To whom the newest head of the platform's own chain is mailed.
+AUDIT_HEADS_TO = env.words("AUDIT_HEADS_TO")
 KPIS_REQUIRE_AUTH = env.flag("KPIS_REQUIRE_AUTH")
 
 # Requests that may be made in each process, in the notation of the `limits` library, by class.
@@ -310,6 +312,7 @@ JOBS = {
     "seal_audit": {"run": "audit.sealing.seal", "cron": "*/2 * * * *"},
     "verify_audit": {"run": "audit.rounds.go_on", "cron": "*/10 * * * *"},
     "mail_password_links": {"run": "cerply.accounts.passwords.mail_owed", "cron": "*/5 * * * *"},
+    "mail_audit_heads": {"run": "cerply.accounts.witnessing.mail_heads", "cron": "*/10 * * * *"},
     "fold_kpis": {"run": "audit.kpis.fold", "cron": "*/5 * * * *"},
     "render_certificates": {"run": "certificates.rendering.render_owed", "cron": "*/5 * * * *"},
     "sign_again": {"run": "certificates.signing_again.sign_again", "cron": "*/5 * * * *"},

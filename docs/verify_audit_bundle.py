@@ -13,14 +13,17 @@ Without --head or --key it can only tell that the bundle agrees with itself: who
 another one that does.
 """
 
+from __future__ import annotations
+
 import argparse
 import hashlib
 import hmac
 import json
 import re
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
+from typing import Any, Iterable, Sequence
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -39,7 +42,7 @@ class Wrong(Exception):
 # -- JSON as RFC 8785 writes it --
 
 
-def canonical(value):
+def canonical(value: Any) -> str:
     """Numbers that JSON's readers do not agree about are strings, as they are where the leaves are made."""
     if isinstance(value, dict):
         members = sorted(value.items(), key=lambda member: member[0].encode("utf-16-be"))
@@ -53,13 +56,13 @@ def canonical(value):
     return json.dumps(value, ensure_ascii=False)
 
 
-def number(value):
+def number(value: float) -> str:
     """As ECMAScript writes it: the shortest digits that are this number, without an exponent from 1e-6 to 1e21."""
     if value == 0:
         return "0"
     sign, digits, exponent = Decimal(repr(value)).as_tuple()
     text = "".join(map(str, digits)).rstrip("0")
-    point = len(digits) + exponent
+    point = len(digits) + int(exponent)
     if len(text) <= point <= 21:
         text += "0" * (point - len(text))
     elif 0 < point <= 21:
@@ -74,11 +77,11 @@ def number(value):
 # -- hashes and signatures --
 
 
-def sha256(content):
+def sha256(content: bytes) -> bytes:
     return hashlib.sha256(content).digest()
 
 
-def root_from(leaf, index, size, path):
+def root_from(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes | None:
     """The root that an inclusion proof leads to (RFC 9162, section 2.1.3.2); None where it cannot be one."""
     if not 0 <= index < size:
         return None
@@ -93,7 +96,7 @@ def root_from(leaf, index, size, path):
     return None if rest else hashed
 
 
-def require_signature(keys, key_id, signature, statement, what):
+def require_signature(keys: dict[str, bytes], key_id: str, signature: str, statement: Any, what: str) -> None:
     if key_id not in keys:
         raise Wrong(f"{what} is signed with key {key_id}, which the bundle does not have")
     try:
@@ -102,7 +105,7 @@ def require_signature(keys, key_id, signature, statement, what):
         raise Wrong(f"the signature of {what} is wrong") from None
 
 
-def moment(text):
+def moment(text: str) -> datetime:
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
@@ -112,7 +115,7 @@ def moment(text):
 class Bundle:
     """What was read so far."""
 
-    def __init__(self, first):
+    def __init__(self, first: dict[str, Any]) -> None:
         if first.get("bundle") != BUNDLE:
             raise Wrong(f"this is not a bundle: its first line is not of {BUNDLE}")
         self.organization = first["organizationId"]
@@ -120,14 +123,16 @@ class Bundle:
         self.since, self.before = (
             moment(first["selection"][name]) if first["selection"][name] else None for name in ("from", "to")
         )
-        self.keys = {}
-        self.hashes = {}
+        self.keys: dict[str, bytes] = {}
+        self.hashes: dict[int, str] = {}
         self.heads = self.events = 0
         # The head whose events are being read, and how many of them were.
-        self.head, self.here, self.index = None, 0, -1
-        self.incomplete = []
+        self.head: dict[str, Any] | None = None
+        self.here, self.index = 0, -1
+        # Of the time that the bundle names; in a selection it is not meant to have everything.
+        self.missing: list[str] = []
 
-    def take(self, line):
+    def take(self, line: dict[str, Any]) -> None:
         if "key" in line:
             self.keys[line["key"]["id"]] = bytes.fromhex(line["key"]["publicKey"])
         elif "head" in line:
@@ -137,7 +142,7 @@ class Bundle:
         else:
             raise Wrong("there is a line that is none of a bundle's")
 
-    def take_head(self, head):
+    def take_head(self, head: dict[str, Any]) -> None:
         self.close_head()
         statement = head["statement"]
         what = f"head {statement['number']}"
@@ -150,6 +155,8 @@ class Bundle:
             if statement["number"] == 1 and statement["previous"] != BEGINNING:
                 raise Wrong("the first head follows on another one")
             self.hashes[statement["number"] - 1] = statement["previous"]
+            if statement["number"] > 1 and not self.is_too_old(statement):
+                self.missing.append(f"what is in the {statement['number'] - 1} segments before its first head")
         else:
             if statement["number"] != self.head["number"] + 1:
                 raise Wrong(f"between head {self.head['number']} and {what} some are missing")
@@ -161,7 +168,7 @@ class Bundle:
         self.head, self.here, self.index = statement, 0, -1
         self.heads += 1
 
-    def take_event(self, line):
+    def take_event(self, line: dict[str, Any]) -> None:
         event, personal = line["event"], line["personal"]
         what = f"event {event['id']}"
         if self.head is None or line["number"] != self.head["number"] or line["index"] <= self.index:
@@ -191,17 +198,21 @@ class Bundle:
         self.here, self.index = self.here + 1, line["index"]
         self.events += 1
 
-    def close_head(self):
+    def close_head(self) -> None:
         """Of a segment that may have events of the bundle's time, a whole bundle has all of them."""
-        if self.head is None or not self.whole or self.here == self.head["size"]:
+        if self.head is None or self.here == self.head["size"]:
             return
-        first = datetime.fromtimestamp((int(self.head["firstId"].replace("-", ""), 16) >> 80) / 1000, UTC)
-        too_old = self.since is not None and moment(self.head["latestAt"]) < self.since
+        first = datetime.fromtimestamp((int(self.head["firstId"].replace("-", ""), 16) >> 80) / 1000, timezone.utc)
         too_new = self.before is not None and first >= self.before + ID_TOLERANCE
-        if not too_old and not too_new:
-            self.incomplete.append((self.head["number"], self.head["week"], self.head["size"] - self.here))
+        if not self.is_too_old(self.head) and not too_new:
+            week, missing = self.head["week"], self.head["size"] - self.here
+            self.missing.append(f"{missing} events of segment {self.head['number']}, of the week of {week}")
 
-    def close(self, line, digest):
+    def is_too_old(self, statement: dict[str, Any]) -> bool:
+        """Whether it, and so all before it, have no events of the bundle's time."""
+        return self.since is not None and moment(statement["latestAt"]) < self.since
+
+    def close(self, line: dict[str, Any], digest: str) -> None:
         self.close_head()
         end = line["end"]
         if end["kind"] != END or (end["heads"], end["events"]) != (self.heads, self.events):
@@ -210,7 +221,7 @@ class Bundle:
             raise Wrong("the bundle was changed: its hash is another one")
         require_signature(self.keys, end["keyId"], line["signature"], end, "the bundle")
 
-    def compare(self, text):
+    def compare(self, text: str) -> None:
         """With a head that somebody kept."""
         found = re.fullmatch(r"([0-9a-f-]{36})/([0-9]+)/([0-9a-f]{64})", text.strip().lower())
         if not found:
@@ -226,8 +237,9 @@ class Bundle:
             raise Wrong(f"head {kept} is another one than the one that you kept: the chain was rewritten")
 
 
-def read(lines):
-    digest, bundle, done = hashlib.sha256(), None, False
+def read(lines: Iterable[bytes]) -> Bundle:
+    digest, done = hashlib.sha256(), False
+    bundle: Bundle | None = None
     for content in lines:
         line = json.loads(content)
         if done:
@@ -240,12 +252,12 @@ def read(lines):
         else:
             bundle.take(line)
         digest.update(content)
-    if not done:
+    if bundle is None or not done:
         raise Wrong("the bundle is cut off: it has no last line")
     return bundle
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bundle", help="the file, or - for the standard input")
     parser.add_argument("--head", action="append", default=[], help="a head that you kept; may be repeated")
@@ -263,7 +275,7 @@ def main(arguments=None):
         unknown = {key.hex() for key in bundle.keys.values()} - {key.lower() for key in given.key}
         if given.key and unknown:
             raise Wrong(f"the bundle has keys that you did not name: {', '.join(sorted(unknown))}")
-        if given.complete and (bundle.incomplete or not bundle.whole):
+        if given.complete and (bundle.missing or not bundle.whole):
             raise Wrong("the bundle is not complete")
     except Wrong as problem:
         print(f"WRONG: {problem}.")
@@ -274,10 +286,10 @@ def main(arguments=None):
     print(f"Good: {bundle.events} events are in the chain of {bundle.heads} heads, and are what was sealed.")
     if not bundle.whole:
         print("It is a selection: other events of its time may exist.")
-    elif not bundle.incomplete:
+    elif not bundle.missing:
         print("It is complete: no sealed event of its time is missing.")
-    for segment, week, missing in bundle.incomplete:
-        print(f"Not in it: {missing} events of segment {segment}, of the week of {week}. Have they expired?")
+    for what in bundle.missing if bundle.whole else ():
+        print(f"Not in it: {what}. Have they expired?")
     if not given.head and not given.key:
         print("It agrees with itself alone: give --head or --key to compare it with what you kept.")
     return 0
