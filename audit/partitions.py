@@ -34,13 +34,13 @@ ONE_AT_A_TIME = "LOCK TABLE ONLY audit_events IN SHARE UPDATE EXCLUSIVE MODE"
 # Whoever writes waits too: an event on its way to the default partition is refused there once its own is attached.
 NOBODY_WRITES = "LOCK TABLE ONLY audit_events IN SHARE ROW EXCLUSIVE MODE"
 
-# An id from here on is no time that anybody lives to see: it is in the year 2527.
-NO_TIME = UUID("10000000-0000-0000-0000-000000000000")
+# Ids outside of these are no times: before the first Monday of 1970, or in the year 2527 and later.
+FIRST_TIME, NO_TIME = UUID("00001499-7000-0000-0000-000000000000"), UUID("10000000-0000-0000-0000-000000000000")
 IN_DEFAULT = f"""
     SELECT DISTINCT date_trunc('week', to_timestamp(('x' || left(replace(id::text, '-', ''), 12))::bit(48)::bigint / 1000.0)
                                        AT TIME ZONE 'UTC')
       FROM {DEFAULT}
-     WHERE id >= '00000000-0000-7000-8000-000000000000' AND id < '{NO_TIME}'
+     WHERE id >= '{FIRST_TIME}' AND id < '{NO_TIME}'
 """  # noqa: E501, S608 - a constant
 
 
@@ -57,7 +57,7 @@ class Week:
 
     @classmethod
     def of_id(cls, key: UUID) -> "Week":
-        """What an id begins with is the time in milliseconds; one that is `NO_TIME` has no week."""
+        """What an id begins with is the time in milliseconds. Of ids from `FIRST_TIME` on, and before `NO_TIME`."""
         return cls.of(datetime.fromtimestamp((key.int >> 80) / 1000, UTC))
 
     @classmethod
@@ -110,13 +110,16 @@ def existing(table: str = EVENTS) -> list[Week]:
     return sorted(week for name in names if (week := Week.of_partition(name)))
 
 
-def create_ahead(weeks: int = WEEKS_AHEAD) -> str:
-    """A partition for this week, the next ones, and each past week of which rows lie in the default partition."""
-    wanted = set(Week.of(clock.now()).following(weeks))
+def in_default() -> list[Week]:
+    """The weeks of events that came before their partition."""
     with connection.cursor() as cursor:
         cursor.execute(IN_DEFAULT)
-        wanted |= {Week(start.replace(tzinfo=UTC)) for (start,) in cursor.fetchall()}
-    created = create(wanted | set(existing()))
+        return sorted(Week(start.replace(tzinfo=UTC)) for (start,) in cursor.fetchall())
+
+
+def create_ahead(weeks: int = WEEKS_AHEAD) -> str:
+    """A partition for this week, the next ones, and each past week of which rows lie in the default partition."""
+    created = create({*Week.of(clock.now()).following(weeks), *in_default(), *existing()})
     return f"Created {created} audit partitions; they reach to {existing()[-1].end:%Y-%m-%d}."
 
 

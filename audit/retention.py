@@ -9,10 +9,10 @@ from functools import partial
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Sum
+from django.db.models import Exists, OuterRef, Sum
 
 from audit import partitions, sealing
-from audit.models import AuditEvent, EventType, Segment, UnsealedEvent
+from audit.models import AuditEvent, EventType, Segment, SegmentLeaves, UnsealedEvent
 from audit.partitions import ONE_AT_A_TIME, Week, create_ahead, existing, patiently
 from audit.recording import Event, record
 from cerply import clock
@@ -56,7 +56,9 @@ def _drop(week: Week, days: int) -> int | None:
     if UnsealedEvent.objects.filter(event_id__gte=week.first_id, event_id__lt=week.bounds[1]).exists():
         logger.error("The week of %s is not dropped: some of its audit events are not sealed.", week.start.date())
         return None
-    sealed = Segment.objects.filter(week=week.start.date()).aggregate(events=Sum("size", default=0))
+    # Of a week that was dropped before, and got an event since, earlier segments have no leaves.
+    there = Exists(SegmentLeaves.objects.filter(segment_id=OuterRef("id")))
+    sealed = Segment.objects.filter(there, week=week.start.date()).aggregate(events=Sum("size", default=0))
     events = int(sealed["events"])
     partitions.drop(week)
     metadata = {"week": f"{week.start:%Y-%m-%d}", "events": events, "retainDays": days}

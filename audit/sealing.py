@@ -20,7 +20,7 @@ from django.db import transaction
 from audit import heads, keys, merkle, partitions
 from audit.leaves import commit_to, hash_of
 from audit.models import NO_ORGANIZATION, AuditEvent, Commitment, Segment, SegmentLeaves, UnsealedEvent
-from audit.partitions import NO_TIME, Week
+from audit.partitions import FIRST_TIME, NO_TIME, Week
 from cerply import clock
 from cerply.permissions import Actor
 
@@ -44,7 +44,8 @@ class Sealed:
 
 def seal() -> str:
     """The job: seals what waits, batch by batch. Who is killed in a batch has sealed nothing of it."""
-    sealed, after = Sealed(), UUID(int=0)
+    sealed = Sealed()
+    after: UUID | None = None
     until = time.monotonic() + LONGEST_RUN
     while time.monotonic() < until:
         waiting = _waiting(after)
@@ -65,10 +66,12 @@ def is_late(event: AuditEvent, latest: Segment | None) -> bool:
     return latest is not None and event.occurred_at < latest.latest_at - LATE
 
 
-def _waiting(after: UUID) -> list[UUID]:
+def _waiting(after: UUID | None) -> list[UUID]:
     """The next ids, oldest first. One that is no time cannot be sealed; `audit.verifying` names it."""
-    rows = UnsealedEvent.objects.filter(event_id__gt=after, event_id__lt=NO_TIME).order_by("event_id")
-    return list(rows.values_list("event_id", flat=True)[:BATCH])
+    rows = UnsealedEvent.objects.filter(event_id__gte=FIRST_TIME, event_id__lt=NO_TIME)
+    if after:
+        rows = rows.filter(event_id__gt=after)
+    return list(rows.order_by("event_id").values_list("event_id", flat=True)[:BATCH])
 
 
 @transaction.atomic

@@ -14,13 +14,14 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
+from django.db.models import Q
 
 from audit import heads, keys, merkle, personal
 from audit.findings import Kind, Report
 from audit.heads import Head
 from audit.leaves import committed, hash_of
 from audit.models import NO_ORGANIZATION, AuditEvent, Commitment, EventType, Segment, SegmentLeaves, UnsealedEvent
-from audit.partitions import NO_TIME, Week, existing
+from audit.partitions import FIRST_TIME, NO_TIME, Week, existing, in_default
 from audit.sealing import is_late
 from cerply import clock
 
@@ -102,17 +103,18 @@ def go_along(
 
 def compare(report: Report, *, organization_id: UUID | None = None) -> None:
     """Compares each week as a whole with what is sealed of it and what waits, and looks at what is gone."""
-    weeks = existing()
-    for week in weeks:
+    weeks = {*existing(), *in_default()}
+    for week in sorted(weeks):
         _compare_week(week, organization_id, report)
     if organization_id is None:
         for key in _listed(REMOVED_UNSEALED):
             report.add(Kind.REMOVED, f"event {key} was removed before it was sealed")
         for key in _listed(STRAY_LEAVES):
             report.add(Kind.CHAIN, f"the segment that begins with event {key} was removed")
-        for key in AuditEvent.objects.filter(id__gte=NO_TIME).values_list("id", flat=True)[:MOST_LISTED]:
+        strange = AuditEvent.objects.filter(Q(id__gte=NO_TIME) | Q(id__lt=FIRST_TIME))
+        for key in strange.order_by("id").values_list("id", flat=True)[:MOST_LISTED]:
             report.add(Kind.SLIPPED_IN, f"event {key} has an id that Cerply does not give")
-    _check_gone(set(weeks), organization_id, report)
+    _check_gone(weeks, organization_id, report)
     _remark_on_waiting(report)
 
 
@@ -175,11 +177,13 @@ def _check_events_of(week: Week, segments: Sequence[Segment], last: Segment | No
     within = {"id__gte": week.first_id, "id__lt": week.bounds[1]}
     events = {event.id: event for event in AuditEvent.objects.filter(**within, id__in=ids)}
     commitments = commitments_to(ids)
-    if not leaves and week not in existing():  # it has expired meanwhile
+    if (len(leaves) < len(segments) or len(events) < len(ids)) and week not in existing():  # it has expired meanwhile
         return segments[-1]
     for segment in segments:
         own = leaves.get(segment.id)
-        if own is None:
+        if own is None and _may_be_gone(week):
+            pass  # it went with its week, which got another event since
+        elif own is None:
             report.add(Kind.CHAIN, f"the leaves of segment {segment} were removed")
         elif len(own) != segment.size or merkle.root_of([digest for _, digest in own]) != bytes(segment.root):
             report.add(Kind.CHAIN, f"the leaves of segment {segment} are not those that were sealed")
@@ -268,21 +272,37 @@ def _check_gone(present: set[Week], organization_id: UUID | None, report: Report
     segments = Segment.objects.all()
     if organization_id is not None:
         segments = segments.for_organization(organization_id)
-    expired_before = clock.now() - timedelta(days=settings.RETAIN_AUDIT_DAYS)
     for day in segments.order_by("week").values_list("week", flat=True).distinct():
         week = Week.of_day(day)
-        if week in present or week.end <= expired_before:
+        if week in present or _has_expired(week):
             continue
-        purged = AuditEvent.objects.filter(type=EventType.AUDIT_PURGED, metadata__week=f"{day:%Y-%m-%d}").first()
-        days = purged.metadata.get("retainDays") if purged else None
-        if purged and isinstance(days, int) and week.end <= purged.occurred_at - timedelta(days=min(days, LONGEST)):
+        if purged := _purge_of(week):
+            days = purged.metadata["retainDays"]
             report.remark(Kind.PURGED, f"the week of {day:%Y-%m-%d} was dropped after {days} days: event {purged.id}")
         else:
             report.add(Kind.REMOVED, f"the week of {day:%Y-%m-%d} is gone, and had not expired")
 
 
+def _may_be_gone(week: Week) -> bool:
+    return _has_expired(week) or _purge_of(week) is not None
+
+
+def _has_expired(week: Week) -> bool:
+    return week.end <= clock.now() - timedelta(days=settings.RETAIN_AUDIT_DAYS)
+
+
+def _purge_of(week: Week) -> AuditEvent | None:
+    """The event that says that it was dropped, after so many days that it had ended by then."""
+    purges = AuditEvent.objects.filter(type=EventType.AUDIT_PURGED, metadata__week=f"{week.start:%Y-%m-%d}")
+    for event in purges.order_by("id"):
+        days = event.metadata.get("retainDays")
+        if isinstance(days, int) and week.end <= event.occurred_at - timedelta(days=min(days, LONGEST)):
+            return event
+    return None
+
+
 def _remark_on_waiting(report: Report) -> None:
-    oldest = UnsealedEvent.objects.filter(event_id__lt=NO_TIME).order_by("event_id").first()
+    oldest = UnsealedEvent.objects.filter(event_id__gte=FIRST_TIME, event_id__lt=NO_TIME).order_by("event_id").first()
     if oldest and (oldest.event_id.int >> 80) / 1000 < (clock.now() - PATIENCE).timestamp():
         report.remark(Kind.WAITING, f"event {oldest.event_id} happened more than an hour ago, and is not sealed yet")
     if not settings.PERSIST_AUDIT_EVENTS:

@@ -23,7 +23,7 @@ from audit.models import (
     SegmentLeaves,
     UnsealedEvent,
 )
-from audit.partitions import Week
+from audit.partitions import FIRST_TIME, Week, create_ahead
 from audit.recording import Event, record
 from audit.sealing import seal
 from audit.verifying import verify
@@ -48,6 +48,16 @@ def is_good() -> bool:
     report = verify()
     assert report.is_good, report.said
     return True
+
+
+def write(key: UUID, metadata: str) -> None:
+    """An event as nobody records it, but by the front door."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO audit_events (id, organization_id, type, subject_kind, actor_kind, actor_label, request_id,"
+            " metadata, occurred_at) VALUES (%s, %s, 'signed_in', '', 'system', '', '', %s, '1970-01-05')",
+            [key, OURS, metadata],
+        )
 
 
 # -- what a segment is --
@@ -106,17 +116,24 @@ def test_nothing_waits_where_events_are_not_kept(db: None, settings: Settings) -
     assert verify().said == ["remark (off): PERSIST_AUDIT_EVENTS is false: what happens now is not kept"]
 
 
-def test_an_id_that_is_no_time_stops_nobody(db: None) -> None:
-    strange = UUID("ffffffff-ffff-4fff-bfff-ffffffffffff")
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO audit_events SELECT %s, organization_id, 'signed_in', '', NULL, 'system', NULL, '', '', '{}',"
-            " now() FROM (SELECT %s::uuid) AS ours (organization_id)",
-            [strange, OURS],
-        )
+@pytest.mark.parametrize(
+    "strange",
+    [UUID("ffffffff-ffff-4fff-bfff-ffffffffffff"), UUID(int=1), UUID("00001499-6fff-7fff-bfff-ffffffffffff")],
+)
+def test_an_id_that_is_no_time_stops_nobody(db: None, strange: UUID) -> None:
+    write(strange, "{}")
     ids = record_and_seal(2)
     assert sealed_ids() == ids
     assert verify().said == [f"slipped in: event {strange} has an id that Cerply does not give"]
+    create_ahead()
+
+
+@pytest.mark.parametrize("metadata", ["[1, 2]", "null", '"x"', "1.5"])
+def test_metadata_that_are_no_object_stop_nobody(db: None, metadata: str) -> None:
+    write(FIRST_TIME, metadata)
+    ids = record_and_seal(2)
+    assert sealed_ids() == [FIRST_TIME, *ids]
+    assert is_good()
 
 
 def test_the_command_does_it_now(db: None, capsys: pytest.CaptureFixture[str]) -> None:

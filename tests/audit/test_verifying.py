@@ -25,7 +25,7 @@ from audit.models import (
     UnsealedEvent,
     Verification,
 )
-from audit.partitions import Week
+from audit.partitions import Week, create_ahead
 from audit.recording import Event, record
 from audit.sealing import seal
 from audit.verifying import verify
@@ -133,6 +133,15 @@ def test_an_event_that_is_slipped_in(organization_id: UUID | None) -> None:
     assert only(Kind.SLIPPED_IN) == [f"event {event} was slipped in: it is in no segment, and does not wait for one"]
     seal()
     assert found(verify(), Kind.SLIPPED_IN)
+
+
+def test_an_event_that_is_slipped_into_a_week_that_has_no_partition() -> None:
+    moment = datetime(2001, 1, 1, tzinfo=UTC)
+    event = id_at(moment)
+    tamper(INSERT, [event, OURS, moment])
+    for _ in range(2):
+        assert str(event) in only(Kind.SLIPPED_IN)[0]
+        create_ahead()
 
 
 def test_an_event_that_takes_the_place_of_another() -> None:
@@ -363,6 +372,18 @@ def test_a_week_that_a_command_dropped_early_is_remarked_upon() -> None:
     purged = AuditEvent.objects.get(type="audit_purged")
     said = f"the week of {Week.of_id(ids[0]).start:%Y-%m-%d} was dropped after 14 days: event {purged.id}"
     assert found(report, Kind.PURGED) == [said]
+
+
+def test_a_week_that_was_dropped_and_gets_another_event_is_good() -> None:
+    """As where a clock begins anew with each start of a machine."""
+    moment = datetime(2020, 1, 1, tzinfo=UTC)
+    for number in (3, 2):
+        record_and_seal(number, at=moment)
+        assert verify().is_good
+        retention.clean_up()
+        assert verify().is_good
+    first, second = AuditEvent.objects.filter(type="audit_purged").order_by("id")
+    assert (first.metadata["events"], second.metadata["events"]) == (3, 2)
 
 
 @pytest.mark.parametrize("metadata", ["{}", '{"week": "%s", "retainDays": "x"}', '{"week": "%s", "retainDays": 1e30}'])
