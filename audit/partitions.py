@@ -96,9 +96,10 @@ class Week:
 
 
 def exists(database: BaseDatabaseWrapper) -> bool:
-    """False before the first migration, and after the last is taken back."""
+    """False where migrations are not applied that make the tables, or are taken back."""
+    tables = [EVENTS, *COMPANIONS]
     with database.cursor() as cursor:
-        cursor.execute("SELECT to_regclass('audit_events') IS NOT NULL")
+        cursor.execute("SELECT bool_and(to_regclass(name) IS NOT NULL) FROM unnest(%s::text[]) AS name", [tables])
         return bool(cursor.fetchone()[0])
 
 
