@@ -72,7 +72,7 @@ def _create(event: EventType, actor: Actor) -> AuditKey:
 
 
 def _private_key(key: AuditKey) -> Ed25519PrivateKey:
-    opened = decrypt(bytes(key.sealed_private_key), _bound_to(key), name=f"audit key {key.id}")
+    opened = decrypt(bytes(key.sealed_private_key), _bound_to(key), f"audit key {key.id}")
     return Ed25519PrivateKey.from_private_bytes(opened)
 
 
