@@ -18,7 +18,7 @@ LARGEST_INTEGER = 2**53 - 1
 
 
 def as_json(event: AuditEvent) -> dict[str, Any]:
-    """As the API gives it and the log tells it."""
+    """As the API gives it and the log tells it. What is sealed was hashed like this: what it says stays as it is."""
     return {
         "id": str(event.id),
         "organizationId": _text(event.organization_id),
@@ -46,10 +46,13 @@ def committed(salt: bytes, value: Any) -> bytes:
 
 
 def hash_of(event: AuditEvent, digests: Mapping[str, bytes]) -> bytes:
-    """The hash of its leaf. ``digests``: the commitments to its personal fields."""
-    impersonal, _ = personal.divided(event.type, event.metadata)
+    """The hash of its leaf. ``digests``: the commitments to its personal fields.
+
+    Those say what of the metadata is personal, and not `audit.personal`, which another release may know better.
+    """
+    rest = {field: value for field, value in personal.fields_of(event.metadata).items() if field not in digests}
     entry = {
-        "event": as_json(event) | {"metadata": impersonal},
+        "event": as_json(event) | {"metadata": rest},
         "personal": {field: digest.hex() for field, digest in digests.items()},
     }
     return merkle.leaf_hash(canonical(entry))

@@ -107,12 +107,13 @@ IMPERSONAL: Mapping[EventType, frozenset[str]] = {
 _KNOWN = {type_.value: keys | EVERYWHERE for type_, keys in IMPERSONAL.items()}
 
 
+def fields_of(metadata: Any) -> Mapping[str, Any]:
+    """Whoever wrote something else than an object there stops nobody: it is one field, without a name."""
+    return metadata if isinstance(metadata, Mapping) else {"": metadata}
+
+
 def divided(type_: str, metadata: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The metadata in two: what is not personal, and what is. Whoever wrote something else than an object there stops
-    nobody: it is one personal field without a name.
-    """
-    if not isinstance(metadata, Mapping):
-        return {}, {"": metadata}
-    known = _KNOWN.get(str(type_), EVERYWHERE)
-    rest = {key: value for key, value in metadata.items() if key in known}
-    return rest, {key: value for key, value in metadata.items() if key not in known}
+    """The metadata in two: what is not personal, and what is."""
+    known, fields = _KNOWN.get(str(type_), EVERYWHERE), fields_of(metadata)
+    rest = {key: value for key, value in fields.items() if key in known}
+    return rest, {key: value for key, value in fields.items() if key not in known}

@@ -29,8 +29,8 @@ json_values = st.recursive(
 @pytest.mark.parametrize("type_", EventType)
 def test_each_type_of_event_says_what_is_not_personal(type_: EventType) -> None:
     assert type_ in personal.IMPERSONAL, "Who adds a type of event says in audit.personal what of it is not personal."
-    impersonal, rest = personal.divided(type_, {"reason": "x", "tokenId": "y"})
-    assert (impersonal, rest) == ({"tokenId": "y"}, {"reason": "x"})
+    impersonal, rest = personal.divided(type_, {"whoever": "x", "tokenId": "y"})
+    assert (impersonal, rest) == ({"tokenId": "y"}, {"whoever": "x"})
 
 
 def test_what_nobody_knows_is_personal() -> None:

@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from pytest_django import Settings
 
-from audit import heads, keys, merkle, retention, rounds, verifying
+from audit import heads, keys, merkle, personal, retention, rounds, verifying
 from audit.findings import Kind
 from audit.heads import Head
 from audit.leaves import canonical, hash_of
@@ -92,13 +92,24 @@ def test_an_event_that_is_changed(column: str, value: str) -> None:
     [
         ('metadata || \'{"reason": "another"}\'', "reason of event {} of segment {} was changed"),
         ("metadata - 'reason'", "reason of event {} of segment {} was changed"),
-        ('metadata || \'{"note": "new"}\'', "note of event {} of segment {} was added"),
+        ('metadata || \'{"note": "new"}\'', "event {} of segment {} was changed"),
     ],
 )
 def test_a_personal_field_that_is_changed(change: str, said: str) -> None:
     [event] = record_and_seal()
     tamper(f"UPDATE audit_events SET metadata = {change} WHERE id = %s", [event])  # noqa: S608
     assert only(Kind.CHANGED) == [said.format(event, newest())]
+
+
+def test_what_is_sealed_stays_good_when_a_release_says_otherwise_what_is_personal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    record_and_seal()
+    monkeypatch.setattr(personal, "_KNOWN", {"certificate_revoked": frozenset({"reason"})})
+    record_and_seal()
+    fields = Commitment.objects.filter(event_id__in=[newest().id]).values_list("field", flat=True)
+    assert set(fields) == {"learnerId", "share", "code", "number"}
+    assert verify().is_good
 
 
 def test_a_personal_field_with_another_salt_and_commitment() -> None:
