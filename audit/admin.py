@@ -11,10 +11,13 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, TextFilter
 
+from audit.evidence_admin import AuditKeyAdmin, SegmentAdmin, VerificationAdmin
 from audit.models import AuditEvent, AuditEventQuerySet
 from audit.naming import Names, events_of, people_with_address
 from cerply.console import ConsoleList, DayFilter, ReadOnlyAdmin, pretty
 from cerply.identifiers import parse_uuid
+
+__all__ = ["AuditEventAdmin", "AuditKeyAdmin", "SegmentAdmin", "VerificationAdmin"]
 
 MOST_ORGANIZATIONS = 500
 

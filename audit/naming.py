@@ -21,6 +21,7 @@ MODELS = {
     "badge": "gamification.Badge",
     "certificate": "certificates.Certificate",
     "signing_key": "certificates.SigningKey",
+    "audit_key": "audit.AuditKey",
     "notification": "notifications.ManagerNotification",
 }
 NAMES = {"user": "name", "notification": "type"}

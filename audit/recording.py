@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, transaction
 
+from audit.leaves import as_json
 from audit.models import NO_ORGANIZATION, AuditEvent, EventType, Kpi, KpiDelta
 from cerply import clock
 from cerply.identifiers import uuid7
@@ -99,14 +100,4 @@ def _count(events: Sequence[Event]) -> None:
 
 def _log(rows: Sequence[AuditEvent]) -> None:
     for row in rows:
-        line = {
-            "id": row.id,
-            "type": row.type,
-            "organizationId": row.organization_id,
-            "subject": {"kind": row.subject_kind, "id": row.subject_id},
-            "actor": {"kind": row.actor_kind, "id": row.actor_id, "label": row.actor_label},
-            "requestId": row.request_id,
-            "metadata": row.metadata,
-            "occurredAt": clock.rfc3339(row.occurred_at),
-        }
-        logger.info("[audit] %s", json.dumps(line, cls=DjangoJSONEncoder, ensure_ascii=False))
+        logger.info("[audit] %s", json.dumps(as_json(row), cls=DjangoJSONEncoder, ensure_ascii=False))

@@ -153,7 +153,7 @@ class ConsoleAdmin(ModelAdmin):
     def formfield_for_dbfield(self, db_field: models.Field, request: HttpRequest, **kwargs: Any) -> Any:
         """Text is refused here as the API refuses it."""
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
-        if isinstance(field, forms.CharField):
+        if isinstance(field, forms.CharField) and isinstance(db_field, models.CharField | models.TextField):
             validate = validate_paragraphs if isinstance(db_field, models.TextField) else validate_line
             field.validators = [*field.validators, validate]
         return field

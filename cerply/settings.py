@@ -60,6 +60,8 @@ PERSIST_AUDIT_EVENTS = env.flag("PERSIST_AUDIT_EVENTS", default=True)
 RETAIN_AUDIT_DAYS = env.number("RETAIN_AUDIT_DAYS", 180, least=1)
 RETAIN_NOTIFICATION_DAYS_READ = env.number("RETAIN_NOTIFICATION_DAYS_READ", 180, least=1)
 RETAIN_NOTIFICATION_DAYS_UNREAD = env.number("RETAIN_NOTIFICATION_DAYS_UNREAD", 365, least=1)
+# To whom the newest head of the platform's own chain is mailed.
+AUDIT_HEADS_TO = env.words("AUDIT_HEADS_TO")
 KPIS_REQUIRE_AUTH = env.flag("KPIS_REQUIRE_AUTH")
 # How many seconds a page should wait before it asks again what is new in an inbox.
 POLL_INTERVAL = env.number("POLL_INTERVAL", 15, least=1)
@@ -313,7 +315,10 @@ JOBS = {
     "cleanup_notifications": {"run": "notifications.retention.clean_up", "cron": "45 2 * * *"},
     "cleanup_audit_events": {"run": "audit.retention.clean_up", "cron": "0 3 * * 0"},
     "create_audit_partitions": {"run": "audit.partitions.create_ahead", "cron": "15 1 * * *"},
+    "seal_audit": {"run": "audit.sealing.seal", "cron": "*/2 * * * *"},
+    "verify_audit": {"run": "audit.rounds.go_on", "cron": "*/10 * * * *"},
     "mail_password_links": {"run": "cerply.accounts.passwords.mail_owed", "cron": "*/5 * * * *"},
+    "mail_audit_heads": {"run": "cerply.accounts.witnessing.mail_heads", "cron": "*/10 * * * *"},
     "fold_kpis": {"run": "audit.kpis.fold", "cron": "*/5 * * * *"},
     "render_certificates": {"run": "certificates.rendering.render_owed", "cron": "*/5 * * * *"},
     "sign_again": {"run": "certificates.signing_again.sign_again", "cron": "*/5 * * * *"},

@@ -39,6 +39,7 @@ urlpatterns = [
     path("api/", include("certificates.urls")),
     path("api/", include("notifications.urls")),
     path("api/", include("ops.urls")),
+    path("api/", include("audit.urls")),
 ]
 
 handler400 = "cerply.errors.bad_request"

@@ -29,11 +29,17 @@ class WorkerSerializer(serializers.Serializer[Any]):
     )
 
 
+class AuditStateSerializer(serializers.Serializer[Any]):
+    verifiedAt = serializers.DateTimeField(allow_null=True, help_text="When the audit was last looked through.")
+    problems = serializers.IntegerField(allow_null=True, help_text="How many were found then.")
+
+
 class ReadySerializer(serializers.Serializer[Any]):
     ok = serializers.BooleanField()
     database = serializers.BooleanField()
     storage = serializers.BooleanField()
     worker = WorkerSerializer()
+    audit = AuditStateSerializer()
 
 
 class VersionSerializer(serializers.Serializer[Any]):

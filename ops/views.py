@@ -17,7 +17,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from audit import kpis
+from audit import kpis, rounds
 from cerply import clock
 from cerply.errors import Forbidden, Invalid, ServiceUnavailable, Unauthorized
 from cerply.openapi import Error
@@ -64,7 +64,7 @@ class LiveView(UnlimitedView):
 class ReadyView(UnlimitedView):
     @extend_schema(
         summary="Are database and storage there?",
-        description="503 when not. The job worker's age is for information.",
+        description="503 when not. The job worker's age, and what the audit's verification found, are for information.",
         tags=["operations"],
         responses=ReadySerializer,
     )
@@ -72,7 +72,10 @@ class ReadyView(UnlimitedView):
         if problems := health.problems():
             raise ServiceUnavailable("Not ready.", details=problems, headers={"Retry-After": "1"})
         worker = {"ageSeconds": health.worker_age_seconds()}
-        return Response({"ok": True, "database": True, "storage": True, "worker": worker})
+        verified = rounds.state_if_known()
+        moment = clock.rfc3339(verified.finished_at) if verified.finished_at else None
+        audit = {"verifiedAt": moment, "problems": verified.problems}
+        return Response({"ok": True, "database": True, "storage": True, "worker": worker, "audit": audit})
 
 
 class KpisView(ApiView):

@@ -213,6 +213,12 @@ def walk() -> None:
     call("GET", f"{path}/deliveries?limit=1")
     call("DELETE", path)
 
+    text("## The audit", "For admins and auditors. See [audit.md](audit.md).")
+    call("GET", "/audit/events?limit=1&type=certificate_revoked")
+    text("With `format=ndjson` or `format=csv` (or `Accept`), all of them; `next` is the `cursor` of the next page.")
+    call("GET", "/audit/heads?limit=1")
+    text("`GET /audit/bundle?from=…&to=…` has the events with what proves them, for `verify_audit_bundle.py`.")
+
     text("## Operations")
     for path in ("/health", "/health/live", "/health/ready", "/version", "/ops/kpis"):
         call("GET", path, token=None)

@@ -1,6 +1,6 @@
 """The people: organizations, users, teams, and the tokens that act for users."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Self
 from uuid import UUID
 from zoneinfo import available_timezones
@@ -8,11 +8,12 @@ from zoneinfo import available_timezones
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.contrib.postgres.expressions import ArraySubquery
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.core.exceptions import ValidationError
 from django.core.validators import FileExtensionValidator, RegexValidator, URLValidator
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, Value
 from django.db.models.functions import Collate, Lower
 
 from cerply import clock
@@ -20,6 +21,7 @@ from cerply.accounts.searching import OF_A_PERSON, IsAnyOf, Match, Prefixes
 from cerply.identifiers import uuid7
 from cerply.permissions import Caller, CallerKind, Role
 from cerply.tenancy import TenantQuerySet
+from ops.outbox import OutboxState, Owed, OwedQuerySet, state_is_known
 
 
 def validate_timezone(name: str) -> None:
@@ -62,6 +64,16 @@ class Organization(models.Model):
         default=False,
         db_default=False,
         help_text="New certificates bear the learner's address, hashed: who knows it can tell that they are hers.",
+    )
+    audit_addresses = ArrayField(
+        models.EmailField(max_length=254),
+        verbose_name="addresses for heads of the audit",
+        blank=True,
+        size=5,
+        default=list,
+        db_default=Value([], output_field=ArrayField(models.EmailField(max_length=254))),
+        help_text="E-mail addresses, separated by commas, to which the newest head of her audit goes each day. "
+        "Empty: to her auditors.",
     )
     created_at = models.DateTimeField(default=clock.now, editable=False)
     closed_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -358,3 +370,45 @@ class OwedLink(models.Model):
 
     def __str__(self) -> str:
         return f"A link for {self.user_id or self.email}"
+
+
+class HeadMailQuerySet(OwedQuerySet["HeadMail"]):
+    def newest(self) -> Self:
+        """The last to each address, of each chain."""
+        return self.order_by("organization_id", "address", "-day").distinct("organization_id", "address")
+
+
+class HeadMail(Owed):
+    """The head of an audit chain that is mailed to an address on a day, so that nobody rewrites the chain unseen.
+
+    The organization is the chain's, which outlives it; the nil UUID is the platform's.
+    """
+
+    PAUSES = [timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 360)]
+
+    organization_id = models.UUIDField()
+    address = models.EmailField(max_length=254)
+    day = models.DateField()
+    number = models.PositiveBigIntegerField()
+    # As `audit.heads.Head` writes it.
+    head = models.CharField(max_length=160)
+
+    objects = HeadMailQuerySet.as_manager()
+
+    class Meta:
+        db_table = "head_mails"
+        ordering = ["-id"]
+        verbose_name = "mail with a head of the audit"
+        verbose_name_plural = "mails with heads of the audit"
+        constraints = [
+            # Also the index of the last to each address.
+            models.UniqueConstraint(fields=["organization_id", "address", "day"], name="head_mails_once_a_day"),
+            state_is_known("head_mails"),
+        ]
+        indexes = [
+            # The job: which are due?
+            models.Index(fields=["due_at", "id"], condition=Q(state=OutboxState.DUE), name="head_mails_due")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.head} to {self.address}"

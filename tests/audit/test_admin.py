@@ -8,11 +8,15 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from audit.models import AuditEvent, EventType
+from audit import rounds
+from audit.heads import Head
+from audit.models import AuditEvent, AuditKey, EventType, Segment, Verification
 from audit.recording import Event, record, record_many
 from cerply import clock
 from cerply.permissions import Actor, ActorKind
 from cerply.requests import request_id
+from tests.audit.evidence import OURS, newest, record_and_seal
+from tests.console import page_of
 from tests.factories import ACTOR, Cast, make_organization
 
 LIST = "/admin/audit/auditevent/"
@@ -145,3 +149,45 @@ def test_one_actor_s_events_are_found_by_her_address_or_id(console: Client, cast
     assert found(console, actor=cast.admin.email.upper()) == {did.id}
     assert found(console, actor="nobody@example.com") == set()
     assert found(console, q=cast.admin.email.upper()) == {did.id, happened.id}
+
+
+# -- the evidence --
+
+
+def test_the_evidence_is_shown_and_never_changed(console: Client) -> None:
+    record_and_seal()
+    rounds.go_on()
+    segment = newest()
+    head = str(Head.of(segment))
+    rows = {Segment: segment, AuditKey: segment.key, Verification: Verification.objects.get()}
+    for model, row in rows.items():
+        assert console.get(page_of(model, "changelist")).status_code == 200
+        page = page_of(model, "change", row.pk)
+        assert console.get(page).status_code == 200
+        assert console.post(page, {}).status_code == 403
+        assert console.get(page_of(model, "add")).status_code == 403
+    assert head in console.get(page_of(Segment, "change", segment.pk)).content.decode()
+    assert (
+        bytes(segment.key.sealed_private_key).hex()
+        not in console.get(page_of(AuditKey, "change", segment.key.pk)).content.decode()
+    )
+
+
+def test_a_segment_is_found_by_its_head_its_organization_or_its_first_event(console: Client) -> None:
+    record_and_seal()
+    record_and_seal()
+    segment = newest()
+    for term, number in ((str(Head.of(segment)), 1), (str(OURS), 2), (str(segment.id), 1), (str(uuid4()), 0), ("x", 0)):
+        answer = console.get(page_of(Segment, "changelist"), {"q": term})
+        assert len(answer.context["cl"].result_list) == number
+
+
+def test_the_list_of_segments_costs_the_same_however_long_it_is(console: Client) -> None:
+    counts = []
+    for number in (1, 8):
+        for _ in range(number):
+            record_and_seal()
+        with CaptureQueriesContext(connection) as queries:
+            console.get(page_of(Segment, "changelist"))
+        counts.append(len(queries))
+    assert counts[0] == counts[1]

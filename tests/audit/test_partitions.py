@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from pytest_django import Settings
 
 from audit import kpis, partitions, retention
 from audit.models import AuditEvent, EventType
 from audit.partitions import Week, create_ahead, existing
 from audit.recording import Event, record, record_many
+from audit.sealing import seal
 from cerply import clock
 from tests.factories import ACTOR
 from tests.threads import at_once
@@ -35,9 +36,8 @@ def count(table: str) -> int:
 
 
 def drop(weeks: Iterable[Week]) -> None:
-    with connection.cursor() as cursor:
-        for week in weeks:
-            cursor.execute(f"DROP TABLE {week.partition}")
+    for week in weeks:
+        partitions.drop(week)
 
 
 def clean_up(**options: Any) -> str:
@@ -165,6 +165,32 @@ def test_the_counters_outlive_the_events() -> None:
     with clock.moved_to(MONDAY), transaction.atomic():
         record(Event(EventType.BADGE_AWARDED, None), actor=ACTOR)
     at_once([clean_up] * 3)
-    assert set(AuditEvent.objects.values_list("type", flat=True)) == {"audit_purged"}
-    assert AuditEvent.objects.count() == 1
+    assert sorted(AuditEvent.objects.values_list("type", flat=True)) == ["audit_key_created", "audit_purged"]
     assert kpis.totals()["badges_awarded"] == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_reads_for_long_makes_nobody_wait_who_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The week goes when the reader has ended. No writer waits for longer than it is waited for the lock."""
+    assert partitions.LOCK_TIMEOUT_MS < 100
+    monkeypatch.setattr(partitions, "TRIES", 2)
+    monkeypatch.setattr(partitions, "PAUSE", 0)
+    record_at(MONDAY)
+    seal()
+    week = Week(MONDAY)
+    with transaction.atomic():
+        assert AuditEvent.objects.count()
+        with pytest.raises(OperationalError, match="lock timeout"):
+            at_once([partial(partitions.patiently, partial(retention._drop, week, 30))])
+        at_once([partial(record_at, clock.now())])
+    assert week in existing()
+    assert retention.clean_up(30).startswith("Dropped 1 weeks with 1 audit events")
+    for table in ("audit_events", *partitions.COMPANIONS):
+        assert week not in existing(table)
+
+
+def test_what_goes_with_the_events_has_the_same_weeks(db: None) -> None:
+    with clock.moved_to(clock.now() + timedelta(weeks=300)):
+        create_ahead()
+    for table in partitions.COMPANIONS:
+        assert existing(table) == existing()

@@ -32,7 +32,7 @@ TOGGLES = {"": None, "on": True, "off": False}
 class OrganizationForm(forms.ModelForm):
     class Meta:
         model = Organization
-        fields = ("name", "logo", "colour", "website", "certifies_email")
+        fields = ("name", "logo", "colour", "website", "certifies_email", "audit_addresses")
 
     def clean_logo(self) -> Any:
         """Under a name of its own: issued certificates keep the one that they have."""

@@ -99,6 +99,9 @@ class EventType(models.TextChoices):
     CREDENTIAL_SIGNED_AGAIN = "credential_signed_again", "Credential signed again"
     AT_RISK_POLICY_CHANGED = "at_risk_policy_changed", "At-risk policy changed"
     AUDIT_PURGED = "audit_purged", "Audit purged"
+    AUDIT_EXPORTED = "audit_exported", "Audit exported"
+    AUDIT_KEY_CREATED = "audit_key_created", "Audit key created"
+    AUDIT_KEY_ROTATED = "audit_key_rotated", "Audit key rotated"
 
 
 def event_types() -> list[tuple[str, str]]:
