@@ -12,7 +12,7 @@ from audit.leaves import as_json, canonical, committed
 from audit.models import AuditEvent, EventType
 from docs import verify_audit_bundle as script
 from tests.api.client import Api
-from tests.certificates.test_erasing import FORMER, NAME, everything
+from tests.certificates.test_erasing_names import FORMER, NAME, everything
 from tests.factories import Cast
 
 json_values = st.recursive(
