@@ -30,7 +30,7 @@ class Tally:
         TALLIES[self.name] = self
 
     def count(self, value: str, amount: int = 1) -> None:
-        """Not undone by a transaction that fails. Written at the end of the request or task, seconds later at most."""
+        """Not undone by a transaction that fails. Written at the end of the request, in the worker seconds later."""
         with _lock:
             _pending[self.name, value] += amount
 

@@ -12,13 +12,14 @@ class OpsConfig(AppConfig):
     verbose_name = "Operations"
 
     def ready(self) -> None:
-        from django_q.signals import post_execute_in_worker, post_spawn
+        from django_q.signals import post_spawn
 
-        from ops import gauges, heartbeats, orphans, tallies, watching
+        # Whoever tells the metrics tells of each tally, from 0 on.
+        import ops.broker  # noqa: F401
+        from ops import gauges, heartbeats, orphans, watching
 
         post_migrate.connect(after_migrate, sender=self)
         post_spawn.connect(heartbeats.start, dispatch_uid="ops.heartbeats")
-        post_execute_in_worker.connect(tallies.flush, dispatch_uid="ops.tallies")
         connection_created.connect(watching.watch_connection, dispatch_uid="ops.watching")
         gauges.register_all()
         if sys.argv[1:2] == ["qcluster"]:

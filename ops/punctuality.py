@@ -15,6 +15,8 @@ from ops.timetable import due, next_due
 logger = logging.getLogger(__name__)
 
 LATELY = timedelta(days=1)
+# Later than that, somebody should look.
+PATIENCE = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Mapping
-from typing import Any
 
 from django.db import DatabaseError, connection
 
@@ -20,7 +19,7 @@ ADD = """
 """
 
 
-def flush(**kwargs: Any) -> None:
+def flush() -> None:
     """Writes what this process has counted. To be called outside of transactions; what cannot be written waits."""
     pending = metrics.take_pending()
     if not pending:

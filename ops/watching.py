@@ -96,6 +96,8 @@ def _template(route: str) -> str:
 
 @cache
 def _counters(route: str, method: str, status: int) -> tuple[Counter, Histogram, Counter, Counter]:
+    # From 0 on, so that its first failure is seen to have come.
+    REQUESTS.labels(route, method, 500)
     return (
         REQUESTS.labels(route, method, status),
         DURATION.labels(route, method),

@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import logging.config
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -148,7 +149,7 @@ def test_everything_is_one_json_object_a_line(log: Log, visitor: Client, monkeyp
 @pytest.mark.django_db(transaction=True)
 def test_the_audit_is_found(log: Log, api: Api, cast: Cast) -> None:
     api.post("/teams", {"name": "Night shift"}, by=cast.admin)
-    [line] = log.parsed(r"\[audit\]")
+    [line] = log.parsed(r"\[audit\]", "team_created")
     assert json.loads(line["event"].removeprefix("[audit] "))["type"] == "team_created"
 
 

@@ -1,5 +1,7 @@
 """The queue: a task is delivered to one worker, again when that one dies, and not for ever; with Redis and without."""
 
+import multiprocessing
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -14,7 +16,7 @@ from django_q.signing import SignedPackage
 from pytest_django import Settings
 from redis import Redis
 
-from ops import doorbell
+from ops import doorbell, surviving
 from ops.broker import Broker
 from ops.models import Delivery
 from ops.wake import enqueue
@@ -144,3 +146,29 @@ def test_without_redis_tasks_are_taken_and_put_as_before(bell: Bell, caplog: pyt
     doorbell._silent_until = 0.0
     enqueue("math.sqrt", 9)
     assert bell.client.llen(doorbell.KEY) == 1
+
+
+# -- what its processes share --
+
+
+def is_held(lock: surviving.KernelLock) -> bool:
+    """By another process."""
+    if lock.acquire(block=False):
+        lock.release()
+        return False
+    return True
+
+
+def test_who_dies_with_the_queue_s_lock_in_hand_leaves_it_to_the_others() -> None:
+    queue = surviving.Queue()
+    context = multiprocessing.get_context("fork")
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # it forks beside threads
+        waiting = context.Process(target=queue.get)
+        waiting.start()
+    eventually(lambda: is_held(queue._rlock))
+    waiting.kill()
+    waiting.join()
+    queue.put("task")
+    assert queue.get(timeout=30) == "task"
+    assert queue._rlock.acquire(timeout=0.0)
+    queue.close()

@@ -209,10 +209,11 @@ def test_two_workers_do_each_job_once_and_say_that_they_live(redis_url: str, own
 def test_a_job_whose_worker_is_killed_is_taken_up_and_one_that_kills_is_given_up(redis_url: str) -> None:
     with worker(redis_url) as process:
         with held_up():
-            until(who_waits)
-            for pid in workers_of(process):
+            until(lambda: who_waits() and len(workers_of(process)) >= 2)
+            killed = workers_of(process)
+            for pid in killed:
                 os.kill(pid, signal.SIGKILL)
-            until(lambda: not who_waits())
+            until(lambda: all(is_gone(str(pid)) for pid in killed))
         assert outcome("wait") == ("running", 1)
 
         def lapsed_until(*, job: str, said: tuple[str, int]) -> bool:

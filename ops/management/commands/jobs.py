@@ -8,12 +8,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from cerply import clock
 from ops import jobs
 from ops.models import JobRun
-from ops.punctuality import Punctuality, lately, punctuality
+from ops.punctuality import PATIENCE, Punctuality, lately, punctuality
 from ops.timetable import due
 
 MOST_RUNS = 20
-# Later than that, somebody should look.
-PATIENCE = timedelta(minutes=30)
 HEADINGS = ("job", "cron (UTC)", "last success", "latest run", "next", "missed, given up in a day", "")
 
 
