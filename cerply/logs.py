@@ -75,7 +75,7 @@ class RequestLine(logging.Formatter):
         fields: dict[str, Any] = record.msg  # type: ignore[assignment]
         if self.readable:
             return " ".join(str(value) for value in fields.values() if value is not None)
-        return json.dumps(fields, separators=(", ", ": "))
+        return json.dumps(fields)
 
 
 def _line(*, json: bool) -> dict[str, Any]:

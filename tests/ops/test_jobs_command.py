@@ -83,6 +83,7 @@ def test_of_one_job_it_shows_the_runs() -> None:
     assert "2.5 s" in lines[4]
 
 
+@pytest.mark.django_db(transaction=True)
 def test_it_runs_one_now_through_the_ledger() -> None:
     assert say("succeed", "--run").strip() == "Done as job-succeed-20260301T0200."
     assert "is done, or being done" in say("succeed", "--run")
@@ -112,6 +113,7 @@ def test_the_front_page_names_what_is_overdue(console: Client) -> None:
     assert "succeed has been due since 2026-03-02 02:00" in page
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_run_that_is_given_up_keeps_its_reason() -> None:
     for _ in range(jobs.MOST_ATTEMPTS):
         with pytest.raises(RuntimeError):
