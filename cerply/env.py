@@ -109,6 +109,13 @@ class Env:
         counts = {Environment.DEVELOPMENT, Environment.TEST, Environment.STAGING}
         return value if self.text("CERPLY_ENV") in counts else ""
 
+    def metrics_token(self) -> str:
+        """What a reader of the metrics must show. Empty: only development and test tell them, and to anybody."""
+        value = self.text("METRICS_TOKEN")
+        if value and not self.is_relaxed:
+            self.refuse_weak("METRICS_TOKEN", value)
+        return value
+
     def encryption_keys(self, name: str, development: str) -> list[bytes]:
         """AES-256 keys in base64, the one to encrypt with first; older ones still decrypt."""
         keys = []
@@ -208,6 +215,13 @@ class Env:
             return [ip_network(word) for word in words]
         except ValueError:
             refuse(f"{name} must be a comma-separated list of networks, like 127.0.0.0/8.")
+
+    def redis(self, name: str) -> str:
+        """The address of a Redis; empty where there is none."""
+        value = self.text(name)
+        if value and not re.fullmatch(r"(rediss?|unix)://\S+", value):
+            refuse(f"{name} must name a Redis, like redis://:password@localhost:6379/0.")
+        return value
 
     def rate(self, name: str, default: str) -> str:
         """A rate in the notation of the ``limits`` library: ``10/minute``."""

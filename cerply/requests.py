@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from uuid import uuid4
+from dataclasses import dataclass
+from uuid import UUID, uuid4
 
-import structlog
 from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
@@ -17,23 +17,42 @@ from django.utils.csp import CSP, build_policy
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 VALID_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 
-_request_id: ContextVar[str] = ContextVar("request_id", default="")
+
+@dataclass(slots=True)
+class Doing:
+    """A request (or a job, or a command) that is running, and what is learnt of it on the way."""
+
+    request_id: str = ""
+    # Its template, which names nobody: ``/api/learners/{learner_id}/badges``; or ``job:fold_kpis``.
+    route: str = ""
+    user_id: UUID | None = None
+    organization_id: UUID | None = None
+    queries: int = 0
+    database_seconds: float = 0.0
+
+
+_doing: ContextVar[Doing] = ContextVar("doing")
+
+
+def current() -> Doing:
+    """What is running; outside of everything, something that is forgotten at once."""
+    return _doing.get(None) or Doing()
 
 
 def current_request_id() -> str:
     """The id of the request (or of the job or command) that is running; empty outside of one."""
-    return _request_id.get()
+    return current().request_id
 
 
 @contextmanager
-def request_id(value: str) -> Iterator[None]:
+def request_id(value: str, route: str = "") -> Iterator[Doing]:
     """Everything inside is logged and audited under this id."""
-    token = _request_id.set(value)
+    doing = Doing(value, route or current().route)
+    token = _doing.set(doing)
     try:
-        with structlog.contextvars.bound_contextvars(request_id=value):
-            yield
+        yield doing
     finally:
-        _request_id.reset(token)
+        _doing.reset(token)
 
 
 class RequestIdMiddleware:
@@ -62,13 +81,13 @@ class RequestIdMiddleware:
 
 
 class ProbeMiddleware:
-    """Health is asked by address: whoever probes a process does not know the name under which people reach it."""
+    """Health and metrics are asked by address: who probes a process does not know the name by which people reach it."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.path.startswith("/api/health"):
+        if request.path.startswith(("/api/health", "/metrics")):
             request.META["HTTP_HOST"] = settings.PUBLIC_HOST
         return self.get_response(request)
 

@@ -1,7 +1,9 @@
 """Settings of every environment; what differs is read from the environment, here and nowhere else."""
 
 import os
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import environ
@@ -9,6 +11,7 @@ from django.utils.csp import CSP
 
 from cerply.env import Env, refuse
 from cerply.logs import LEVELS, logging_config
+from cerply.mail import counted
 from cerply.mail_providers import provider_in
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -48,6 +51,9 @@ ADMIN_TOKEN_IS_IGNORED = bool(env.text("ADMIN_TOKEN")) and not ADMIN_TOKEN
 KEY_ENCRYPTION_KEYS = env.encryption_keys("KEY_ENCRYPTION_KEYS", "ZGV2ZWxvcG1lbnQta2V5LW5vdC1mb3ItcHJvZHVjdGk=")
 # None: PDFs are not sealed.
 PDF_SEAL = env.seal("PDF_SEAL_CERTIFICATE", "PDF_SEAL_KEY")
+
+# What Prometheus shows for /metrics.
+METRICS_TOKEN = env.metrics_token()
 
 # -- what is on --
 
@@ -112,6 +118,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "cerply.requests.RequestIdMiddleware",
+    "ops.watching.WatchMiddleware",
     "cerply.requests.ProbeMiddleware",
     "cerply.requests.NulMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -193,7 +200,7 @@ SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_SSL_REDIRECT = HTTPS and env.flag("SECURE_SSL_REDIRECT", default=True)
-SECURE_REDIRECT_EXEMPT = [r"^api/health"]
+SECURE_REDIRECT_EXEMPT = [r"^api/health", r"^metrics$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.flag("TRUST_FORWARDED_PROTO") else None
 SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
@@ -227,7 +234,7 @@ DOCS_CSP = SECURE_CSP | {
 # -- mail --
 
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", f"Cerply <no-reply@{PUBLIC_HOST}>")
-MAILERS = {"default": env.mailer("EMAIL_URL", "consolemail://")}
+MAILERS = {"default": counted(env.mailer("EMAIL_URL", "consolemail://"))}
 # None for a mail server, which returns what it cannot deliver by mail.
 MAIL_PROVIDER = provider_in(env.text("EMAIL_URL"))
 # What the provider shows when it tells of bounces and complaints.
@@ -293,9 +300,14 @@ SPECTACULAR_SETTINGS = {
 
 # -- jobs --
 
+# Wakes the job worker at once; without it the worker polls the database.
+REDIS_URL = env.redis("REDIS_URL")
 Q_CLUSTER = {
     "name": "cerply",
     "orm": "default",
+    "broker_class": "ops.broker.Broker",
+    # What is due is put into the queue by `ops.timetable`.
+    "scheduler": False,
     "workers": env.number("WORKERS", 2, least=1),
     "poll": 0.1,
     "bulk": 10,
@@ -308,8 +320,9 @@ Q_CLUSTER = {
     "save_limit": 1000,
     "label": "Queue",
 }
-# What runs by the clock: name, function, and cron line in UTC.
-JOBS = {
+# What runs by the clock: name, function, and cron line in UTC. A time that was missed is made up for by the latest one;
+# where a job is not to run at any hour, ``within`` says how late that may be.
+JOBS: dict[str, dict[str, Any]] = {
     "cleanup_idempotency_keys": {"run": "ops.idempotency.clean_up", "cron": "0 2 * * *"},
     "clear_sessions": {"run": "cerply.accounts.signing_in.clear_sessions", "cron": "30 2 * * *"},
     "cleanup_notifications": {"run": "notifications.retention.clean_up", "cron": "45 2 * * *"},
@@ -323,7 +336,7 @@ JOBS = {
     "render_certificates": {"run": "certificates.rendering.render_owed", "cron": "*/5 * * * *"},
     "sign_again": {"run": "certificates.signing_again.sign_again", "cron": "*/5 * * * *"},
     "sign_status_lists": {"run": "certificates.status_lists.sign_lapsing", "cron": "*/5 * * * *"},
-    "remind_of_expiry": {"run": "certificates.reminding.remind", "cron": "30 6 * * *"},
+    "remind_of_expiry": {"run": "certificates.reminding.remind", "cron": "30 6 * * *", "within": timedelta(hours=12)},
     # Before the digests of European mornings.
     "find_at_risk": {"run": "gamification.at_risk.find", "cron": "30 3 * * *"},
     "settle_erasures": {"run": "certificates.erasing.settle_owed", "cron": "*/5 * * * *"},
@@ -346,3 +359,8 @@ UNFOLD = {
 }
 LOGGING = logging_config(json=not RELAXED or env.flag("LOG_JSON"), level=env.one_of("LOG_LEVEL", "INFO", LEVELS))
 LOGGING_CONFIG = "logging.config.dictConfig"
+
+# -- traces: the SDK reads its other variables itself --
+
+TRACING = bool(env.text("OTEL_EXPORTER_OTLP_ENDPOINT"))
+TRACING_NAME = env.text("OTEL_SERVICE_NAME", "cerply")

@@ -13,6 +13,7 @@ from certificates.urls import for_people
 from certificates.urls import published as published_certificates
 from gamification.urls import published as published_badges
 from notifications.urls import for_people as for_managers
+from ops.exposition import MetricsView
 
 urlpatterns = [
     path("", TemplateView.as_view(template_name="cerply/start.html"), name="start"),
@@ -29,6 +30,7 @@ urlpatterns = [
     path("sign-in", SignInPage.as_view(), name="sign-in"),
     path("sign-out", SignOutPage.as_view(), name="sign-out"),
     path("password/<uidb64>/<token>", NewPasswordView.as_view(), name="password"),
+    path("metrics", MetricsView.as_view(), name="metrics"),
     path("", include(published_certificates)),
     path("", include(published_badges)),
     path("", include(for_people)),

@@ -23,7 +23,7 @@ from cerply.identifiers import parse_uuid
 from cerply.pagination import Page
 from cerply.parsers import BODY_LIMIT, Body, read_body
 from cerply.permissions import ANONYMOUS, Caller, CallerKind
-from cerply.requests import WRITES
+from cerply.requests import WRITES, current
 
 
 class ApiView(APIView):
@@ -95,6 +95,8 @@ class ApiView(APIView):
         """A credential that is present decides alone: a wrong one is 401, on public routes too."""
         self.perform_authentication(self.request)
         caller = cast(Caller | None, self.request.auth) or ANONYMOUS
+        doing = current()
+        doing.user_id, doing.organization_id = caller.user_id, caller.organization_id
         if caller.is_anonymous and not self.public:
             raise Unauthorized()
         return caller

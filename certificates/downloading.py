@@ -1,11 +1,30 @@
 """Keeping count of the downloads of certificates, and a record of those of credentials."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from django.db import transaction
 
 from audit.models import EventType
 from audit.recording import Event, record
+from cerply.errors import ApiError
+from cerply.metrics import Tally
 from cerply.permissions import Actor
 from certificates.models import Certificate
+
+DOWNLOADS = Tally("certificate_downloads", "PDFs that their readers asked for.", "outcome", ["served", "failed"])
+
+
+@contextmanager
+def count_failure() -> Iterator[None]:
+    """Of what is ours: that it is gone, or not hers, is an answer."""
+    try:
+        yield
+    except ApiError:
+        raise
+    except Exception:
+        DOWNLOADS.count("failed")
+        raise
 
 
 @transaction.atomic
@@ -16,6 +35,7 @@ def count_download(certificate: Certificate, *, actor: Actor) -> None:
         EventType.CERTIFICATE_DOWNLOADED, certificate.organization_id, "certificate", certificate.id, metadata
     )
     record(event, actor=actor)
+    DOWNLOADS.count("served")
 
 
 @transaction.atomic

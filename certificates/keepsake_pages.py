@@ -10,7 +10,7 @@ from cerply import clock
 from cerply.errors import Gone
 from cerply.identifiers import parse_uuid
 from certificates import bundling, keepsakes, rendering
-from certificates.downloading import count_download, record_credential_download
+from certificates.downloading import count_download, count_failure, record_credential_download
 from certificates.models import Certificate, Keepsake, Status
 from certificates.pages import TONES, PageView
 from certificates.wording import language_of
@@ -87,7 +87,8 @@ class KeptPdf(KeptFileView):
     suffix = "pdf"
 
     def file(self, certificate: Certificate) -> HttpResponse:
-        content, _ = rendering.pdf_of(certificate.id)
+        with count_failure():
+            content, _ = rendering.pdf_of(certificate.id)
         if self.request.method == "GET":
             count_download(certificate, actor=keepsakes.BY_LINK)
         return HttpResponse(content, content_type="application/pdf")
@@ -97,7 +98,8 @@ class KeptBundle(KeptFileView):
     suffix = "zip"
 
     def file(self, certificate: Certificate) -> HttpResponse:
-        content = bundling.bundle_of(certificate, language_of(self.keepsake.learner.locale))
+        with count_failure():
+            content = bundling.bundle_of(certificate, language_of(self.keepsake.learner.locale))
         if self.request.method == "GET":
             count_download(certificate, actor=keepsakes.BY_LINK)
             record_credential_download(certificate, actor=keepsakes.BY_LINK)

@@ -3,6 +3,8 @@
 import hashlib
 import json
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TypedDict, Unpack
 from uuid import UUID
@@ -12,6 +14,7 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 
 from cerply.errors import Gone
+from cerply.metrics import Tally
 from certificates import sealing, signing
 from certificates.designs import fill, signatories_of
 from certificates.models import Certificate, CertificateRendering, Language, Layout, Source
@@ -22,6 +25,7 @@ from certificates.wording import date
 
 logger = logging.getLogger(__name__)
 
+RENDERS = Tally("certificate_renders", "PDFs that were made, or should have been.", "outcome", ["rendered", "failed"])
 MOST_IN_A_RUN = 2000
 ERASED = "The name was removed from this certificate, and its files with it. Copies of it can still be verified."
 LOGO_TYPES = {"png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg"}
@@ -103,8 +107,19 @@ def _stored(certificate: Certificate) -> bytes | None:
 
 def _render(certificate: Certificate) -> None:
     """The caller has locked the row. Who dies in between leaves a file that nobody names, and the row still owes."""
-    page = render(facts_of(certificate))
-    _save(certificate, page, sealing.seal(page))
+    with _counted():
+        page = render(facts_of(certificate))
+        _save(certificate, page, sealing.seal(page))
+
+
+@contextmanager
+def _counted() -> Iterator[None]:
+    try:
+        yield
+    except Exception:
+        RENDERS.count("failed")
+        raise
+    RENDERS.count("rendered")
 
 
 def _render_again(certificate_id: UUID) -> tuple[bytes, str]:
@@ -113,7 +128,7 @@ def _render_again(certificate_id: UUID) -> tuple[bytes, str]:
     No seal is like another, so that a sealed file becomes another rendering. The lost one's hash stays on record, and
     copies of it are as genuine as they were.
     """
-    with transaction.atomic():
+    with transaction.atomic(), _counted():
         certificate = _locked(certificate_id)
         # Another request may have been faster.
         content = _stored(certificate)

@@ -14,7 +14,7 @@ from cerply.accounts.access import LearnerView
 from cerply.errors import BadRequest, Gone, NotFound
 from cerply.openapi import PAGE_PARAMETERS
 from certificates import rendering, representation, serializers
-from certificates.downloading import count_download
+from certificates.downloading import count_download, count_failure
 from certificates.models import Certificate, RevocationCode
 from certificates.replacing import replace
 from certificates.revoking import revoke
@@ -117,7 +117,8 @@ class DownloadView(GivenAwayView):
         responses={(200, "application/pdf"): OpenApiTypes.BINARY, 304: None, 410: OpenApiTypes.OBJECT},
     )
     def get(self, request: Request, certificate_id: UUID) -> HttpResponse:
-        content, digest = rendering.pdf_of(certificate_id)
+        with count_failure():
+            content, digest = rendering.pdf_of(certificate_id)
         answer = HttpResponse(content, content_type="application/pdf")
         answer["Content-Disposition"] = f'attachment; filename="certificate-{certificate_id}.pdf"'
         answer["ETag"] = quote_etag(digest)

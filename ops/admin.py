@@ -1,4 +1,4 @@
-"""Features, jobs and schedules, for staff."""
+"""Features and jobs, for staff."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -112,19 +112,18 @@ class FeatureRolloutAdmin(ReadOnlyAdmin):
 
 @admin.register(JobRun)
 class JobRunAdmin(ReadOnlyAdmin):
-    list_display = ["job", "window", "outcome", "attempts", "started_at", "finished_at", "detail"]
+    list_display = ["job", "window", "outcome", "attempts", "started_at", "duration", "detail"]
+    fields = [
+        "job", "window", "outcome", "attempts", "started_at", "finished_at", "duration", "detail", "heartbeat_at",
+        "lease_until",
+    ]  # fmt: skip
+    readonly_fields = ["duration"]
     list_filter = [("outcome", ChoicesDropdownFilter)]
     search_fields = ["job"]
     search_help_text = "The whole name of a job, or how it begins."
 
     def find(self, queryset: QuerySet[JobRun], term: str, key: UUID | None) -> QuerySet[JobRun]:
         return queryset.filter(id=key) if key else queryset.filter(job__startswith=term)
-
-
-@admin.register(Schedule)
-class ScheduleAdmin(ReadOnlyAdmin):
-    list_display = ["name", "func", "cron", "next_run"]
-    fields = ["name", "func", "args", "cron", "next_run"]
 
 
 @admin.register(WorkerHeartbeat)

@@ -1,7 +1,8 @@
 """The job worker's signs of life.
 
 The queue keeps its own statistics in Django's cache, which each process has for itself here. So every process that
-works off tasks says that it lives, from a thread, also while a long task runs.
+works off tasks says that it lives, from a thread, also while a long task runs. The same thread looks at the clock for
+what is due, and at the ledger for what was left behind.
 """
 
 import logging
@@ -14,8 +15,10 @@ from typing import Any
 from django.db import DatabaseError, connection
 from django.db.models.functions import Now
 
+from ops import jobs, tallies
 from ops.features import notice_changes
 from ops.models import WorkerHeartbeat
+from ops.timetable import Timekeeper
 
 logger = logging.getLogger(__name__)
 
@@ -47,15 +50,19 @@ def start(**kwargs: Any) -> None:
 def keep_beating(stop: Event) -> None:
     """Until the process ends. A worker that starts may have another environment than the last one: that is noticed."""
     noticed = False
+    timekeeper = Timekeeper()
     try:
         while True:
             try:
                 beat()
+                timekeeper.look()
+                jobs.sweep()
+                tallies.flush()
                 if not noticed:
                     notice_changes()
                     noticed = True
-            except DatabaseError:
-                logger.warning("no heartbeat: the database does not answer")
+            except DatabaseError as exc:
+                logger.warning("no heartbeat: the database does not answer: %s", exc)
                 connection.close()
             if stop.wait(INTERVAL.total_seconds()):
                 return

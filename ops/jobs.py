@@ -8,19 +8,20 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from threading import Event, Thread
 from uuid import UUID
 
-from croniter import croniter
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, transaction
+from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 from django.utils.module_loading import import_string
 
 from cerply import clock
 from cerply.identifiers import uuid7
 from cerply.requests import request_id
+from ops import tracing
 from ops.models import JobOutcome, JobRun
 from ops.wake import enqueue
 
@@ -31,6 +32,8 @@ HEARTBEAT = timedelta(seconds=15)
 MOST_ATTEMPTS = 3
 # Before the second try, and twice as long before the third.
 PAUSE = timedelta(minutes=5)
+# How long a task may be on its way to a worker before it is asked for again.
+ASKED = timedelta(minutes=2)
 KEEP = timedelta(days=90)
 DETAIL_LENGTH = 2000
 
@@ -43,7 +46,8 @@ CLAIM = """
     ON CONFLICT (job, "window") DO UPDATE
        SET attempts = run.attempts + 1, outcome = 'running', lease_until = excluded.lease_until,
            heartbeat_at = excluded.heartbeat_at, started_at = excluded.started_at
-     WHERE run.finished_at IS NULL AND run.lease_until <= statement_timestamp() AND run.attempts < %(most)s
+     WHERE run.finished_at IS NULL AND (run.outcome = 'due' OR run.lease_until <= statement_timestamp())
+       AND run.attempts < %(most)s
     RETURNING id, attempts
 """
 
@@ -114,28 +118,17 @@ class Claim:
             connection.close()
 
 
-def run_scheduled(job: str) -> str:
-    """What the queue calls by the clock: asks again for runs that were left behind, then does the one that is due."""
-    sweep()
-    return run(job, due(job, clock.now()))
-
-
-def due(job: str, moment: datetime) -> datetime:
-    """The latest time at which the job was due."""
-    cron = croniter(settings.JOBS[job]["cron"], moment.astimezone(UTC) + timedelta(microseconds=1))
-    latest: datetime = cron.get_prev(datetime)
-    return latest
-
-
 def run(job: str, window: datetime) -> str:
     """Does the job for the time it was due, unless that is done or another worker is at it. Returns one sentence."""
     claim = Claim.take(job, window)
     if claim is None:
         return f"{job} of {window:%Y-%m-%d %H:%M} is done, or being done."
     work: Callable[[], str] = import_string(settings.JOBS[job]["run"])
-    with request_id(f"job-{job}-{window:%Y%m%dT%H%M}"[:128]), claim.kept():
+    name = f"job-{job}-{window:%Y%m%dT%H%M}"[:128]
+    with request_id(name, f"job:{job}"), claim.kept():
         try:
-            detail = work()
+            with tracing.job_span(job):
+                detail = work()
         except BaseException as exc:  # also the queue's timeout, which is a SystemExit
             connection.close_if_unusable_or_obsolete()
             claim.fail(f"{type(exc).__name__}: {exc}")
@@ -145,16 +138,20 @@ def run(job: str, window: datetime) -> str:
 
 
 def sweep() -> str:
-    """Asks for what was left unfinished, gives up loudly on what fails each time, and forgets what is long past."""
+    """Asks for what was left unfinished, gives up loudly on what was killed each time, forgets what is long past."""
     lapsed = JobRun.objects.filter(finished_at=None, lease_until__lte=Now())
-    for left in lapsed.filter(attempts__gte=MOST_ATTEMPTS):
-        given_up = lapsed.filter(id=left.id, attempts=left.attempts).update(
-            outcome=JobOutcome.GAVE_UP, finished_at=Now()
-        )
-        if given_up:
-            logger.error("job %s of %s was killed %s times, giving up", left.job, left.window, left.attempts)
-    again = [left for left in lapsed.filter(attempts__lt=MOST_ATTEMPTS) if left.job in settings.JOBS]
-    for left in again:
-        enqueue("ops.jobs.run", left.job, left.window)
-    JobRun.objects.filter(window__lt=clock.now() - KEEP, finished_at__isnull=False).delete()
-    return f"Asked again for {len(again)} unfinished runs."
+    again = 0
+    for left in lapsed:
+        mine = lapsed.filter(id=left.id, attempts=left.attempts)
+        if left.attempts >= MOST_ATTEMPTS:
+            if mine.update(outcome=JobOutcome.GAVE_UP, finished_at=Now()):
+                logger.error("job %s of %s was killed %s times, giving up", left.job, left.window, left.attempts)
+        elif left.job in settings.JOBS:  # a worker of another release may know it
+            with transaction.atomic():
+                if mine.update(outcome=JobOutcome.DUE, lease_until=Now() + ASKED):
+                    enqueue("ops.jobs.run", left.job, left.window)
+                    again += 1
+    # The latest of each job stays, or one that is rarely due would be taken for a new one.
+    later = JobRun.objects.filter(job=OuterRef("job"), window__gt=OuterRef("window"))
+    JobRun.objects.filter(Exists(later), window__lt=clock.now() - KEEP, finished_at__isnull=False).delete()
+    return f"Asked again for {again} unfinished runs."

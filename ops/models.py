@@ -149,30 +149,46 @@ class IdempotencyKey(models.Model):
 
 
 class JobOutcome(models.TextChoices):
+    DUE = "due", "Due"
     RUNNING = "running", "Running"
     SUCCEEDED = "succeeded", "Succeeded"
     FAILED = "failed", "Failed, to be tried again"
     GAVE_UP = "gave_up", "Given up"
+    MISSED = "missed", "Missed"
+
+
+FINISHED = (JobOutcome.SUCCEEDED, JobOutcome.GAVE_UP, JobOutcome.MISSED)
 
 
 class JobRun(models.Model):
-    """The ledger: one row for each job and the time it was due. Who holds the lease works on it, and nobody else."""
+    """The ledger: one row for each job and the time it was due. Who holds the lease works on it, and nobody else.
+
+    Of one that is due, the lease says until when its task may be on its way to a worker.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     job = models.CharField(max_length=80)
     window = models.DateTimeField(help_text="When it was due.")
-    attempts = models.PositiveSmallIntegerField(default=1)
-    outcome = models.CharField(max_length=16, choices=JobOutcome, default=JobOutcome.RUNNING)
-    detail = models.TextField(blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    outcome = models.CharField(max_length=16, choices=JobOutcome, default=JobOutcome.DUE)
+    detail = models.TextField(blank=True, help_text="What it did, or why it did not.")
     lease_until = models.DateTimeField()
-    heartbeat_at = models.DateTimeField()
-    started_at = models.DateTimeField()
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True, help_text="The latest attempt.")
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         db_table = "job_runs"
         ordering = ["-window", "job"]
-        constraints = [models.UniqueConstraint(fields=["job", "window"], name="job_runs_once_per_window")]
+        constraints = [
+            # Also the index of what each job did latest.
+            models.UniqueConstraint(fields=["job", "window"], name="job_runs_once_per_window"),
+            models.CheckConstraint(
+                condition=Q(outcome__in=FINISHED, finished_at__isnull=False)
+                | (~Q(outcome__in=FINISHED) & Q(finished_at=None)),
+                name="job_runs_finished_by_outcome",
+            ),
+        ]
         indexes = [
             # The admin's list, newest first; and the old ones to delete.
             models.Index(fields=["-window", "job"], name="job_runs_by_window"),
@@ -182,6 +198,25 @@ class JobRun(models.Model):
 
     def __str__(self) -> str:
         return f"{self.job} of {self.window:%Y-%m-%d %H:%M}"
+
+    @property
+    def duration(self) -> timedelta | None:
+        """Of the attempt that was the last."""
+        return self.finished_at - self.started_at if self.finished_at and self.started_at else None
+
+
+class Delivery(models.Model):
+    """How often a task of the queue was given to a worker, for as long as it is there."""
+
+    task_id = models.BigIntegerField(primary_key=True, help_text="Of django_q_ormq.")
+    tries = models.PositiveSmallIntegerField(default=1)
+
+    class Meta:
+        db_table = "task_deliveries"
+        verbose_name_plural = "deliveries"
+
+    def __str__(self) -> str:
+        return f"task {self.task_id}, {self.tries} times"
 
 
 class WorkerHeartbeat(models.Model):
@@ -195,3 +230,19 @@ class WorkerHeartbeat(models.Model):
 
     def __str__(self) -> str:
         return self.process
+
+
+class TallyRow(models.Model):
+    """How often something happened, since the beginning, in all processes: see `cerply.metrics.Tally`."""
+
+    id = models.BigAutoField(primary_key=True)
+    name = models.CharField(max_length=80)
+    value = models.CharField(max_length=255, help_text="Of the tally's label.")
+    amount = models.BigIntegerField()
+
+    class Meta:
+        db_table = "tallies"
+        constraints = [models.UniqueConstraint(fields=["name", "value"], name="tallies_once_each")]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.value}: {self.amount}"

@@ -1,9 +1,14 @@
 #!/bin/sh
-# Programs of others with which the tests look at our PDFs. Without them those tests are left out, unless CHECKERS=required.
+# Programs of others with which the tests look at our PDFs, alerts and queue. Without them those tests are left out,
+# unless CHECKERS=required.
 set -eu
 
-packages="qpdf poppler-utils zbar-tools"
-are_there() { command -v qpdf && command -v pdfdetach && command -v pdftotext && command -v zbarimg; }
+packages="qpdf poppler-utils zbar-tools redis-server prometheus"
+are_there() {
+    for program in qpdf pdfdetach pdftotext zbarimg redis-server prometheus promtool; do
+        command -v "$program" || return 1
+    done
+}
 
 are_there >/dev/null && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
@@ -17,4 +22,4 @@ if [ "${CHECKERS:-}" = required ]; then
     echo "The tests need programs that are missing. Install them: apt-get install $packages" >&2
     exit 1
 fi
-echo "Checks of PDFs by other programs are left out. To have them: sudo apt-get install $packages" >&2
+echo "Checks by other programs are left out. To have them: sudo apt-get install $packages" >&2

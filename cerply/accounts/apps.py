@@ -14,9 +14,12 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         from cerply.accounts import signing_in
+        from cerply.accounts.models import OwedLink
+        from ops import gauges
 
         if settings.ADMIN_TOKEN_IS_IGNORED:
             logger.warning("ADMIN_TOKEN is set, and ignored: it counts in development, test and staging alone.")
         user_logged_in.connect(signing_in.audit_success, dispatch_uid="accounts.signed_in")
         user_logged_out.connect(signing_in.audit_end, dispatch_uid="accounts.signed_out")
         user_login_failed.connect(signing_in.audit_failure, dispatch_uid="accounts.sign_in_failed")
+        gauges.also_owed("owed_password_links", OwedLink.objects.all, since="requested_at")

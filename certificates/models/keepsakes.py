@@ -15,6 +15,10 @@ class KeepsakeQuerySet(TenantQuerySet["Keepsake"]):
     def live(self) -> Self:
         return self.filter(withdrawn_at=None)
 
+    def waiting(self) -> Self:
+        """Those whose mail is owed, also where it is not to be tried yet."""
+        return self.filter(due_at__isnull=False)
+
     def due(self, moment: datetime) -> Self:
         return self.filter(due_at__lte=moment).order_by("due_at", "id")
 

@@ -3,6 +3,8 @@
 import os
 import signal
 
+from django.db import connection
+
 from cerply.requests import current_request_id
 
 
@@ -17,3 +19,10 @@ def fail() -> str:
 def die() -> str:
     os.kill(os.getpid(), signal.SIGKILL)
     raise AssertionError("unreachable")
+
+
+def wait() -> str:
+    """As long as a test holds the lock."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(1)")
+    return f"Done as {current_request_id()}."

@@ -6,8 +6,10 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
+from croniter import croniter
 from django.conf import settings as django_settings
 from django.db.models.functions import Now
+from django.utils.module_loading import import_string
 from django_q.models import OrmQ
 from pytest_django import Settings
 
@@ -18,6 +20,8 @@ from ops.models import JobOutcome, JobRun
 from tests.processes import run_python
 from tests.threads import at_once
 
+# Those of the service.
+JOBS = dict(django_settings.JOBS)
 WINDOW = datetime(2026, 3, 1, 2, 0, tzinfo=UTC)
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -57,7 +61,14 @@ def test_a_job_runs_under_a_request_id_and_says_what_it_did() -> None:
     assert jobs.run("succeed", WINDOW) == "Done as job-succeed-20260301T0200."
     run = JobRun.objects.get()
     assert (run.outcome, run.attempts, run.detail) == ("succeeded", 1, "Done as job-succeed-20260301T0200.")
-    assert run.finished_at is not None
+    assert run.duration is not None
+    assert timedelta() < run.duration < timedelta(minutes=1)
+
+
+def test_every_job_is_there() -> None:
+    for options in JOBS.values():
+        assert callable(import_string(options["run"]))
+        assert croniter.is_valid(options["cron"])
 
 
 def test_what_is_done_is_not_done_again() -> None:
@@ -72,15 +83,6 @@ def test_the_next_time_it_is_due_it_runs_again() -> None:
     jobs.run("succeed", WINDOW)
     jobs.run("succeed", WINDOW + timedelta(days=1))
     assert JobRun.objects.filter(outcome=JobOutcome.SUCCEEDED).count() == 2
-
-
-def test_the_clock_decides_which_time_is_meant() -> None:
-    assert jobs.due("succeed", WINDOW) == WINDOW
-    assert jobs.due("succeed", WINDOW - timedelta(microseconds=1)) == WINDOW - timedelta(days=1)
-    assert jobs.due("succeed", WINDOW + timedelta(hours=23)) == WINDOW
-    with clock.moved_to(WINDOW + timedelta(minutes=3)):
-        jobs.run_scheduled("succeed")
-    assert JobRun.objects.get().window == WINDOW
 
 
 # -- claiming --
@@ -116,8 +118,9 @@ def test_the_lease_is_kept_while_the_work_goes_on(monkeypatch: pytest.MonkeyPatc
     started = JobRun.objects.get()
     with claim.kept():
         for _ in range(10_000):
-            run = JobRun.objects.get()
-            if run.heartbeat_at > started.heartbeat_at and run.lease_until > started.lease_until:
+            if JobRun.objects.filter(
+                heartbeat_at__gt=started.heartbeat_at, lease_until__gt=started.lease_until
+            ).exists():
                 return
     raise AssertionError("It does not beat.")
 
@@ -129,6 +132,7 @@ def test_a_job_that_fails_is_tried_again_after_a_while(caplog: pytest.LogCapture
     fail_once()
     run = JobRun.objects.get()
     assert (run.outcome, run.finished_at, run.detail) == ("failed", None, "RuntimeError: No luck.")
+    assert run.heartbeat_at is not None
     assert timedelta(minutes=4) < run.lease_until - run.heartbeat_at < timedelta(minutes=6)
     assert "is done, or being done" in jobs.run("fail", WINDOW)
     assert "is tried again" in caplog.text
@@ -145,22 +149,79 @@ def test_after_a_few_tries_it_is_given_up_loudly(caplog: pytest.LogCaptureFixtur
     assert [record.levelname for record in caplog.records if "giving up" in record.message] == ["ERROR"]
 
 
-@pytest.mark.slow
-def test_a_run_that_is_killed_is_taken_up_by_another(settings: Settings) -> None:
-    kill = (
-        "from datetime import datetime\nfrom django.conf import settings\nfrom ops import jobs\n"
-        f"settings.JOBS = {django_settings.JOBS!r}\n"
-        f"jobs.run('die', datetime.fromisoformat('{WINDOW}'))"
-    )
-    assert run_python(kill).returncode == -signal.SIGKILL
+# -- killed at each step, in a process of its own --
+
+START = f"""
+from datetime import datetime
+from django.conf import settings
+from ops import jobs, timetable
+
+def die(*args, **kwargs):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+settings.JOBS = {{name: {{"run": f"tests.ops.deeds.{{name}}", "cron": "0 2 * * *"}} for name in ("succeed", "die")}}
+window = datetime.fromisoformat("{WINDOW}")
+"""
+EXPECT = "timetable.expect('succeed', window)\n"
+RUN = "jobs.run('succeed', window)\n"
+
+
+def killed(code: str) -> None:
+    done = run_python(START + code)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+
+
+def left() -> tuple[str, int]:
     run = JobRun.objects.get()
-    assert (run.outcome, run.attempts, run.finished_at) == ("running", 1, None)
-    settings.JOBS = {"die": django_settings.JOBS["succeed"]}
-    assert "is done, or being done" in jobs.run("die", WINDOW)
+    return run.outcome, run.attempts
+
+
+def taken_up() -> tuple[str, int]:
+    """What becomes of it when its lease is over: the next worker asks for it, and does it."""
     lapse()
-    assert jobs.run("die", WINDOW).startswith("Done as")
-    run.refresh_from_db()
-    assert (run.outcome, run.attempts) == ("succeeded", 2)
+    with clock.moved_to(WINDOW):
+        jobs.sweep()
+    for queued in OrmQ.objects.all():
+        jobs.run(*queued.task["args"])
+    return left()
+
+
+@pytest.mark.slow
+def test_killed_before_its_task_is_in_the_queue_is_not_expected_either() -> None:
+    killed(f"timetable.enqueue = die\n{EXPECT}")
+    assert not JobRun.objects.exists()
+    killed(f"{EXPECT}die()")
+    assert JobRun.objects.count() == OrmQ.objects.count() == 1
+
+
+@pytest.mark.slow
+def test_killed_with_the_task_in_its_hand_is_asked_for_again() -> None:
+    killed(f"{EXPECT}jobs.Claim.take = die\n{RUN}")
+    assert left() == ("due", 0)
+    OrmQ.objects.all().delete()
+    assert taken_up() == ("succeeded", 1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "step",
+    [
+        pytest.param("jobs.import_string = die", id="claimed"),
+        pytest.param("jobs.import_string = lambda name: die", id="at work"),
+        pytest.param("jobs.Claim.succeed = die", id="done and not yet said"),
+    ],
+)
+def test_killed_at_work_is_taken_up_by_another(step: str) -> None:
+    killed(f"{EXPECT}{step}\n{RUN}")
+    assert left() == ("running", 1)
+    assert "is done, or being done" in jobs.run("succeed", WINDOW)
+    assert taken_up() == ("succeeded", 2)
+
+
+@pytest.mark.slow
+def test_killed_after_it_was_said_is_done() -> None:
+    killed(f"{EXPECT}{RUN}die()")
+    assert left() == taken_up() == ("succeeded", 1)
 
 
 # -- sweeping --
@@ -171,8 +232,23 @@ def test_what_was_left_behind_is_asked_for_again() -> None:
     assert jobs.sweep() == "Asked again for 0 unfinished runs."
     lapse()
     assert jobs.sweep() == "Asked again for 1 unfinished runs."
+    assert jobs.sweep() == "Asked again for 0 unfinished runs."
     [task] = [queued.task for queued in OrmQ.objects.all()]
     assert (task["func"], task["args"]) == ("ops.jobs.run", ("succeed", WINDOW))
+
+
+def test_what_many_sweep_at_once_is_asked_for_once() -> None:
+    taken()
+    lapse()
+    assert sum(said == "Asked again for 1 unfinished runs." for said in at_once([jobs.sweep] * 8)) == 1
+    assert OrmQ.objects.count() == 1
+
+
+def test_what_was_asked_for_again_can_be_taken_at_once() -> None:
+    taken()
+    lapse()
+    jobs.sweep()
+    assert taken().attempts == 2
 
 
 def test_a_job_that_is_no_more_is_not_asked_for(settings: Settings) -> None:
@@ -193,15 +269,19 @@ def test_what_was_killed_each_time_is_given_up_loudly(caplog: pytest.LogCaptureF
     assert not OrmQ.objects.exists()
 
 
-def test_old_runs_are_forgotten_but_not_unfinished_ones() -> None:
+def test_old_runs_are_forgotten_but_not_unfinished_ones_nor_the_latest_of_a_job() -> None:
     jobs.run("succeed", WINDOW)
+    jobs.run("succeed", WINDOW + timedelta(days=1))
     taken("fail")
     with clock.moved_to(WINDOW + timedelta(days=89)):
         jobs.sweep()
-    assert JobRun.objects.count() == 2
-    with clock.moved_to(WINDOW + timedelta(days=91)):
+    assert JobRun.objects.count() == 3
+    with clock.moved_to(WINDOW + timedelta(days=92)):
         jobs.sweep()
-    assert JobRun.objects.get().job == "fail"
+    assert set(JobRun.objects.values_list("job", "window")) == {
+        ("fail", WINDOW),
+        ("succeed", WINDOW + timedelta(days=1)),
+    }
 
 
 def test_the_heartbeat_ends_with_the_work() -> None:

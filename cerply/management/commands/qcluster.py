@@ -5,9 +5,11 @@ from typing import Any
 from django_q.management.commands import qcluster
 
 from certificates.checks import refuse_another_host
+from ops import surviving
 
 
 class Command(qcluster.Command):  # type: ignore[misc]
     def handle(self, *args: Any, **options: Any) -> None:
         refuse_another_host()
+        surviving.install()
         super().handle(*args, **options)
