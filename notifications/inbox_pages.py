@@ -67,7 +67,7 @@ class InboxPageView(PageView):
         return f"{day} · {time}"
 
     def event(self, row: ManagerNotification) -> str:
-        return wording.event_for_pages(row, self.language, self.timezone)
+        return wording.event(row, self.language, self.timezone)
 
     @cached_property
     def shown(self) -> QueryDict:

@@ -27,17 +27,6 @@ def date(moment: datetime, language: str, zone: tzinfo) -> str:
 
 def event(row: ManagerNotification, language: str, timezone: str) -> str:
     """What happened, in a sentence without a full stop; with the learner selected."""
-    key, said = _happened(row, language, timezone)
-    return one_line(say(key, language, **said))
-
-
-def event_for_pages(row: ManagerNotification, language: str, timezone: str) -> str:
-    """The same, with its names isolated: one that runs from left to right would turn an Arabic sentence."""
-    key, said = _happened(row, language, timezone)
-    return one_line(say(key, language, **{name: f"\u2068{text}\u2069" for name, text in said.items()}))
-
-
-def _happened(row: ManagerNotification, language: str, timezone: str) -> tuple[str, dict[str, str]]:
     content: Mapping[str, Any] = row.content
     key, said = f"event.{row.type}", {"learner": row.learner.name, "track": content.get("trackTitle", "")}
     match row.type:
@@ -49,7 +38,7 @@ def _happened(row: ManagerNotification, language: str, timezone: str) -> tuple[s
             key = f"{key}.{content['reason']}"
         case NotificationType.EXPIRING:
             said["date"] = date(datetime.fromisoformat(content["expiresAt"]), language, ZoneInfo(timezone))
-    return key, said
+    return one_line(say(key, language, **said))
 
 
 def summary(rows: Iterable[ManagerNotification], language: str) -> str:

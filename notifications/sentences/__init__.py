@@ -1,5 +1,6 @@
 """What e-mails to managers say, in each language, and the page on which they unsubscribe."""
 
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
@@ -34,11 +35,18 @@ ISOLATED = "\u2068{}\u2069"
 def say(key: str, language: str = DEFAULT, **arguments: Any) -> str:
     """One of the sentences, in the language, with its placeholders filled.
 
-    Where it runs from right to left, what is filled in keeps its own direction, and does not turn what is around it.
+    What runs in the other direction than the sentence is isolated, so that it does not turn what is around it.
     """
-    if direction(language) == "rtl":
-        arguments = {name: ISOLATED.format(value) for name, value in arguments.items()}
-    return SENTENCES[language][key].format(**arguments)
+    runs_left = direction(language) == "rtl"
+    given = {
+        name: ISOLATED.format(value) if runs_left or _has_letters_that_run_left(str(value)) else value
+        for name, value in arguments.items()
+    }
+    return SENTENCES[language][key].format(**given)
+
+
+def _has_letters_that_run_left(text: str) -> bool:
+    return any(unicodedata.bidirectional(char) in {"R", "AL"} for char in text)
 
 
 def count(key: str, number: int, language: str = DEFAULT) -> str:

@@ -35,7 +35,7 @@ def browser(user: User, **options: Any) -> Client:
 def text(client: Client, path: str, status: int = 200) -> str:
     response = client.get(path)
     assert response.status_code == status, response.content
-    return str(response.content.decode()).translate(dict.fromkeys(map(ord, "\u2068\u2069")))
+    return str(response.content.decode())
 
 
 def press(client: Client, page: str, path: str, **fields: str) -> Any:
@@ -50,7 +50,7 @@ def press(client: Client, page: str, path: str, **fields: str) -> Any:
 
 def said(content: str) -> list[str]:
     """What the list says, row by row."""
-    return re.findall(r'<a href="/inbox/[^"]+"><bdi>(.*?)</bdi>', content)
+    return re.findall(r'<a href="/inbox/[^"]+">(.*?)</a>', content)
 
 
 def test_what_is_in_it_is_shown_newest_first(cast: Cast) -> None:

@@ -267,3 +267,12 @@ def test_nothing_is_owed_of_what_is_not_announced(cast: Cast) -> None:
     give_answers(cast.learner, cast.track, 21)
     assert not ManagerNotification.objects.exists()
     assert not Delivery.objects.exists()
+
+
+@pytest.mark.parametrize(("locale", "name"), [("en", "ليلى حدّاد"), ("de", "יעל כהן"), ("ar", "Maya Lindqvist")])
+def test_a_name_that_runs_the_other_way_turns_nothing_around_it(cast: Cast, locale: str, name: str) -> None:
+    User.objects.filter(id=cast.manager.id).update(locale=locale)
+    User.objects.filter(id=cast.learner.id).update(name=name)
+    happen(cast.learner, "certificate", NOON)
+    run(5)
+    assert f"\u2068{name}\u2069" in sent()[0].subject
