@@ -100,7 +100,10 @@ class Person:
         return seen
 
     def changes(self, beginning: datetime, ending: datetime) -> Iterator[datetime]:
-        return (moment for _, moment, _, _ in self.history if beginning <= moment <= ending)
+        """From when on they count: what was said while workers ran, for those who come after them."""
+        for _, moment, sure, _ in self.history:
+            if beginning <= moment <= ending:
+                yield moment if sure else moment + timedelta(seconds=2)
 
 
 EVERYTHING = Said("immediate", frozenset({"level_up", "badge", "certificate", "at_risk", "expiring"}))
