@@ -1,6 +1,9 @@
 """Managers who say something else at the very moment at which the job is at work for them."""
 
+from collections.abc import Collection
+from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 from django.core import mail
@@ -9,8 +12,9 @@ from django.db import transaction
 from cerply import clock
 from notifications import delivery, preferring
 from notifications.collecting import collect
+from notifications.models import OutgoingMail
 from tests.factories import ACTOR, make_cast
-from tests.notifications.events import happen, outcome, prefer
+from tests.notifications.events import happen, outcome, prefer, subscription_of
 from tests.threads import meanwhile
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -47,3 +51,27 @@ def test_what_she_says_while_it_is_collected_counts(before: str, after: str, sen
     assert outcome(row)[0] == {"immediate": "sent", "weekly": "waiting", "off": "withheld"}[after]
     run(6 * 24 * 60)
     assert len(mail.outbox) == (after != "off")
+
+
+def test_who_unsubscribes_while_it_is_collected_waits_for_nobody_who_waits_for_her(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cast = make_cast()
+    subscription = subscription_of(cast.manager)
+    row = happen(cast.learner, "badge", NOON)
+    collecting: list[Future[int]] = []
+    look_again = preferring._look_again
+
+    def look() -> int:
+        with clock.moved_to(NOON + timedelta(minutes=3)):
+            return collect()
+
+    def when_it_is_written(manager_ids: Collection[UUID]) -> None:
+        collecting.append(meanwhile(look))
+        look_again(manager_ids)
+
+    monkeypatch.setattr(preferring, "_look_again", when_it_is_written)
+    assert preferring.unsubscribe(subscription, actor=ACTOR)
+    assert collecting[0].result() == OutgoingMail.objects.count() == 1
+    run(4)
+    assert (outcome(row), mail.outbox) == (("withheld", "unsubscribed"), [])
