@@ -5,7 +5,7 @@ collects, so that what goes out together is in one mail; what it has collected i
 waits still when it is killed before.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -15,6 +15,7 @@ from django.db import connection, transaction
 from django.db.models import Max, Min
 
 from cerply import clock
+from cerply.accounts.models import User
 from cerply.identifiers import uuid7
 from notifications.models import Delivery, Frequency, MailKind, MailSubscription, NotificationType, OutgoingMail, Wish
 from notifications.recipients import Recipient, recipients
@@ -160,12 +161,20 @@ def _mail(manager: Recipient, window_end: datetime | None, now: datetime) -> Out
     )
 
 
+def _give_keys(managers: Collection[User]) -> None:
+    """To those who have none: nobody else makes one. To try it with the others would wait for who unsubscribes just
+    then, and she waits for what is held here.
+
+    Committed before it goes out, or the link in a mail whose sender was killed is signed by a key that is gone.
+    """
+    keyless = [manager for manager in managers if not hasattr(manager, "mail_subscription")]
+    MailSubscription.objects.bulk_create(MailSubscription(user=manager) for manager in keyless)
+
+
 def _put_in(chosen: list[Chosen]) -> int:
     """Returns how many have anything in them; the others are gone again."""
     OutgoingMail.objects.bulk_create(each.mail for each in chosen)
-    # Committed before it goes out, or the link in a mail whose sender was killed is signed by a key that is gone.
-    subscriptions = [MailSubscription(user=each.mail.recipient) for each in chosen]
-    MailSubscription.objects.bulk_create(subscriptions, ignore_conflicts=True)
+    _give_keys({each.mail.recipient for each in chosen})
     mail_ids = [each.mail.id for each in chosen]
     manager_ids = [each.mail.recipient_id for each in chosen]
     with connection.cursor() as cursor:

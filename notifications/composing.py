@@ -14,6 +14,7 @@ from django.urls import reverse
 
 from cerply.languages import direction, language_of
 from notifications import wording
+from notifications.headers import MailForPrograms
 from notifications.models import MailKind, ManagerNotification, NotificationType, OutgoingMail
 from notifications.preferring import unsubscribe_token
 from notifications.recipients import Recipient
@@ -59,7 +60,7 @@ def compose(mail: OutgoingMail, to: Recipient, rows: Sequence[ManagerNotificatio
         "unsubscribe": say("unsubscribe", language),
         "unsubscribe_link": unsubscribe_link,
     }
-    message = EmailMultiAlternatives(
+    message = MailForPrograms(
         subject=_shortened(first),
         body=render_to_string("notifications/mail/mail.txt", context),
         to=[to.user.email],

@@ -9,6 +9,7 @@ from typing import Any
 
 from anymail.exceptions import AnymailRecipientsRefused, AnymailRequestsAPIError
 from django.core.mail.backends.base import BaseEmailBackend
+from urllib3.exceptions import MaxRetryError
 
 from ops.outbox import Refused, Unreachable
 
@@ -82,11 +83,20 @@ def _answered(code: int, text: bytes | str, address: str) -> Exception:
 def _answered_by_provider(exc: AnymailRequestsAPIError) -> Exception:
     status: Any = getattr(exc, "status_code", None)
     if status is None:
+        if _was_connected(exc):
+            return NotNow("The provider did not answer: it may have taken it.")
         return Unreachable("The provider cannot be reached.")
     if status in OF_US:
         return Unreachable(f"The provider answers {status}: it takes nothing from us.")
     said = f"The provider answers {status}."
     return Refused(said) if status in OF_THE_MESSAGE else NotNow(said)
+
+
+def _was_connected(exc: AnymailRequestsAPIError) -> bool:
+    """Whether the message may be with the provider, by what kept its answer away."""
+    cause = exc.__cause__
+    never = isinstance(cause, ValueError) or any(isinstance(why, MaxRetryError) for why in getattr(cause, "args", ()))
+    return not never
 
 
 def _decoded(text: bytes | str) -> str:

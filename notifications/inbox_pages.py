@@ -75,9 +75,8 @@ class InboxPageView(PageView):
         shown, asked = QueryDict(mutable=True), self.request.GET
         if asked.get("show") in {UNREAD, *NotificationType.values}:
             shown["show"] = asked["show"]
-        number = asked.get("page", "")
-        if number.isascii() and number.isdecimal() and len(number) + int(number[:6]) > 1 and len(number) <= 6:
-            shown["page"] = str(int(number))
+        if PAGE_NUMBER.fullmatch(asked.get("page", "")):
+            shown["page"] = asked["page"]
         return shown
 
     @property

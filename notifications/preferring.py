@@ -104,6 +104,9 @@ def decide_policy(organization_id: UUID, values: Mapping[str, Any], *, actor: Ac
         for name, value in values.items()
         if getattr(before, name) != value
     }
+    if before.locked and not policy.locked:
+        # What they have said themselves holds from now on, and did not before.
+        NotificationPreference.objects.filter(user__organization=organization_id).update(changed_at=clock.now())
     if changes:
         _look_again(list(User.objects.for_organization(organization_id).values_list("id", flat=True)))
         event = Event(

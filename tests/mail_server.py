@@ -23,6 +23,8 @@ class MailServer:
 
     def __init__(self) -> None:
         self.taken: list[EmailMessage] = []
+        # The same, byte by byte.
+        self.raw: list[bytes] = []
         self.connections = 0
         self.on_recipient: Callable[[str], str] = lambda address: OK
         # Before and after the message is in the mailbox.
@@ -50,6 +52,7 @@ class MailServer:
         answer = self.on_data()
         if answer == OK:
             content = envelope.original_content or b""
+            self.raw.append(content)
             self.taken.append(email.message_from_bytes(content, policy=email.policy.default))
             answer = self.on_taken()
         if answer == self.DROP:

@@ -164,7 +164,8 @@ class Wish:
             timezone=own.timezone if own else user.timezone,
             digest_hour=said.digest_hour,
             digest_weekday=said.digest_weekday,
-            since=max((row.changed_at for row in (own, policy) if row), default=None),
+            # Her own says the time zone, also while the organization's holds.
+            since=max((row.changed_at for row in (own, policy) if row and (row is own or row is said)), default=None),
             set_by=SetBy.MANAGER if said is own else SetBy.ORGANIZATION if said is policy else SetBy.DEFAULT,
             is_locked=locked,
             unsubscribed_at=stopped,

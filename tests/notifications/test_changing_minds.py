@@ -1,6 +1,9 @@
 """Managers who say something else at the very moment at which the job is at work for them."""
 
+from collections.abc import Collection
+from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 from django.core import mail
@@ -10,9 +13,10 @@ from pytest_django import Settings
 from cerply import clock
 from notifications import delivery, preferring
 from notifications.collecting import collect
+from notifications.models import OutgoingMail
 from tests.factories import ACTOR, Cast, make_cast
 from tests.mail_server import MailServer, mail_server
-from tests.notifications.events import happen, outcome, prefer
+from tests.notifications.events import happen, outcome, prefer, subscription_of
 from tests.threads import meanwhile
 
 # A Tuesday.
@@ -70,3 +74,27 @@ def test_what_she_may_have_got_already_is_not_in_a_digest_as_well(cast: Cast, se
     assert len(server.taken) == 2
     assert len({str(message["Message-ID"]) for message in server.taken}) == 1
     assert outcome(row) == ("sent", "")
+
+
+def test_who_unsubscribes_while_it_is_collected_waits_for_nobody_who_waits_for_her(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cast = make_cast()
+    subscription = subscription_of(cast.manager)
+    row = happen(cast.learner, "badge", NOON)
+    collecting: list[Future[int]] = []
+    look_again = preferring._look_again
+
+    def look() -> int:
+        with clock.moved_to(NOON + timedelta(minutes=3)):
+            return collect()
+
+    def when_it_is_written(manager_ids: Collection[UUID]) -> None:
+        collecting.append(meanwhile(look))
+        look_again(manager_ids)
+
+    monkeypatch.setattr(preferring, "_look_again", when_it_is_written)
+    assert preferring.unsubscribe(subscription, actor=ACTOR)
+    assert collecting[0].result() == OutgoingMail.objects.count() == 1
+    run(4)
+    assert (outcome(row), mail.outbox) == (("withheld", "unsubscribed"), [])

@@ -184,6 +184,26 @@ def test_a_digest_that_is_turned_off_meanwhile_is_not_sent(daily: Cast) -> None:
     assert (sent(), outcome(row)) == ([], ("withheld", "preference"))
 
 
+def test_a_default_that_does_not_concern_her_does_not_put_her_digest_off(daily: Cast) -> None:
+    row = happen(daily.learner, "badge", NOON)
+    with clock.moved_to(at(25, 9)):
+        preferring.decide_policy(daily.organization.id, {"frequency": "weekly"}, actor=ACTOR)
+    run(at(25, 9))
+    assert outcome(row) == ("sent", "")
+
+
+def test_what_holds_again_when_a_lock_is_gone_holds_from_then_on(daily: Cast) -> None:
+    with clock.moved_to(at(24, 0)):
+        preferring.decide_policy(daily.organization.id, {"frequency": "weekly", "locked": True}, actor=ACTOR)
+    row = happen(daily.learner, "badge", NOON)
+    with clock.moved_to(at(26, 9)):
+        preferring.decide_policy(daily.organization.id, {"locked": False}, actor=ACTOR)
+    run(at(26, 9))
+    assert outcome(row) == ("waiting", "")
+    run(at(27, 8))
+    assert [message.subject for message in sent()] == ["Maya Lindqvist earned the badge “First Steps”"]
+
+
 def test_as_many_queries_for_many_managers_as_for_few(cast: Cast) -> None:
     def queries() -> int:
         with CaptureQueriesContext(connection) as captured, clock.moved_to(at(30, 8)):

@@ -181,7 +181,19 @@ def test_filters_and_pages_meet_each_once(cast: Cast) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["page=0", "page=-1", "page=x", "page=9999999999", "page=999999", "show=gossip", "show=%00", "page=٢"]
+    "query",
+    [
+        "page=0",
+        "page=00",
+        "page=000000",
+        "page=-1",
+        "page=x",
+        "page=9999999999",
+        "page=999999",
+        "show=gossip",
+        "show=%00",
+        "page=٢",
+    ],
 )
 def test_a_query_that_means_nothing_shows_the_inbox(cast: Cast, query: str) -> None:
     tell(cast.manager, cast.learner)

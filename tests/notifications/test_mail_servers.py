@@ -15,12 +15,14 @@ from cerply.errors import Conflict
 from cerply.permissions import Role
 from notifications import collecting, delivery
 from notifications.models import OutgoingMail, SuppressedAddress
+from notifications.preferring import unsubscribe_token
 from ops import outbox
 from tests.factories import ACTOR, Cast, make_team, make_user
 from tests.mail_server import MailServer, mail_server, name_server, silent_server
 from tests.notifications.events import happen, outcome
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+LONG_HOST = "notifications.of.cerply.and.of.nobody.else.example.com"
 
 
 @pytest.fixture
@@ -62,6 +64,21 @@ def test_many_go_out_over_one_connection_and_arrive_whole(cast: Cast, managers: 
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert str(message["List-Unsubscribe"]).startswith("<http://127.0.0.1:8080/unsubscribe/")
     assert str(message["Message-ID"]).endswith("@127.0.0.1>")
+
+
+def test_headers_that_programs_read_are_not_encoded(cast: Cast, server: MailServer, settings: Settings) -> None:
+    settings.PUBLIC_URL, settings.PUBLIC_HOST = f"https://{LONG_HOST}", LONG_HOST
+    row = happen(cast.learner, "badge", NOON)
+    run()
+    link = f"https://{LONG_HOST}/unsubscribe/{unsubscribe_token(cast.manager.id)}"
+    thread = f"<{cast.learner.id}.{cast.manager.id}@{LONG_HOST}>"
+    lines = server.raw[0].decode().split("\r\n")
+    assert {
+        f"List-Unsubscribe: <{link}>",
+        f"Message-ID: <{row.id}@{LONG_HOST}>",
+        f"In-Reply-To: {thread}",
+        f"References: {thread}",
+    } <= set(lines)
 
 
 def test_one_recipient_who_is_refused_keeps_nobody_waiting(

@@ -26,6 +26,7 @@ from notifications.preferring import wish_of
 from notifications.suppressing import release, suppress
 from tests.api.client import Api
 from tests.factories import ACTOR, Cast, make_cast, make_user
+from tests.mail_server import free_port
 from tests.notifications.events import happen, outcome, subscription_of
 from tests.processes import run_python
 from tests.threads import at_once
@@ -41,6 +42,8 @@ class Provider:
         self.taken: list[dict[str, Any]] = []
         self.status = 200
         self.answer: dict[str, Any] = {"ErrorCode": 0, "Message": "OK", "MessageID": "b7bc2f4a"}
+        # Whether it takes mail without a word, and how.
+        self.is_silent = self.hangs = False
 
 
 @contextmanager
@@ -50,6 +53,11 @@ def running(provider: Provider) -> Iterator[str]:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             if provider.status == 200:
                 provider.taken.append(body)
+            if provider.is_silent:
+                if provider.hangs:
+                    self.rfile.read(1)
+                self.close_connection = True
+                return
             sent = json.dumps(provider.answer | {"To": body.get("To", "")}).encode()
             self.send_response(provider.status)
             self.send_header("Content-Type", "application/json")
@@ -134,6 +142,33 @@ def test_what_a_provider_s_refusal_means(
     mail = OutgoingMail.objects.get()
     assert (mail.state, mail.tries) == (state, tries)
     assert cast.manager.email not in mail.error
+
+
+@pytest.mark.parametrize("hangs", [True, False], ids=["hangs", "hangs up"])
+def test_a_provider_that_took_it_and_did_not_say_so_is_not_asked_each_minute(
+    cast: Cast, provider: Provider, settings: Settings, hangs: bool
+) -> None:
+    settings.ANYMAIL = settings.ANYMAIL | {"REQUESTS_TIMEOUT": 0.3}
+    provider.hangs, provider.is_silent = hangs, True
+    row = happen(cast.learner, "badge", NOON)
+    for minute in range(4):
+        run(1 + minute / 60)
+    mail = OutgoingMail.objects.get()
+    assert (len(provider.taken), mail.tries) == (2, 2)
+    assert mail.error == "NotNow: The provider did not answer: it may have taken it."
+    provider.is_silent = False
+    run(2)
+    assert outcome(row) == ("sent", "")
+    ids = {header["Value"] for sent in provider.taken for header in sent["Headers"] if header["Name"] == "Message-ID"}
+    assert len(ids) == 1
+
+
+def test_a_provider_that_is_not_there_costs_no_try(cast: Cast, settings: Settings) -> None:
+    settings.MAILERS = {"default": mailer_of(f"postmark://server-token@?api_url=http://127.0.0.1:{free_port()}/")}
+    happen(cast.learner, "badge", NOON)
+    run()
+    mail = OutgoingMail.objects.get()
+    assert (mail.state, mail.tries) == ("due", 0)
 
 
 def test_who_is_on_the_provider_s_own_list_is_on_ours(cast: Cast, provider: Provider) -> None:
