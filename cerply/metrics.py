@@ -50,7 +50,7 @@ GAUGES: dict[str, Gauge] = {}
 
 
 def register(name: str, help_: str, read: Callable[[], Iterable[Reading]], labels: Sequence[str] = ()) -> None:
-    """To be called in ``AppConfig.ready``; named without ``cerply_``, and with its unit: ``audit_verified_seconds``."""
+    """To be called in ``AppConfig.ready``. Named without ``cerply_``, with its unit: ``audit_verified_age_seconds``."""
     GAUGES[name] = Gauge(name, help_, labels, read)
 
 

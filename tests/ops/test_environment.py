@@ -62,6 +62,8 @@ def start(**changes: str | None) -> subprocess.CompletedProcess[str]:
         ("EMAIL_URL", "smtp+tls://"),
         ("EMAIL_URL", "consolemail://"),
         ("LOG_LEVEL", "LOUD"),
+        ("METRICS_TOKEN", "short"),
+        ("REDIS_URL", "localhost:6379"),
         ("RATE_LIMIT_API", "often"),
         ("RETAIN_AUDIT_DAYS", "0"),
         ("PORT", "http"),

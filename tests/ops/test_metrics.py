@@ -3,7 +3,7 @@
 import re
 import signal
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from socket import socket
 from typing import Any
 from uuid import uuid4
@@ -24,13 +24,16 @@ from cerply.mail import counted
 from cerply.mail_providers import SMTP
 from certificates.models import Certificate
 from certificates.rendering import NotRendered, pdf_of, render_owed
+from notifications import collecting
+from notifications.models import OutgoingMail
 from ops import tallies
 from ops.exposition import exposition
 from ops.models import JobOutcome, JobRun, WorkerHeartbeat
+from ops.outbox import OutboxState
 from ops.timetable import due
 from ops.wake import enqueue
 from tests.api.client import Api
-from tests.factories import Cast, complete
+from tests.factories import Cast, complete, give_answers
 from tests.processes import run_python
 
 TOKEN = "a-token-of-the-metrics-with-40-characters"
@@ -295,10 +298,25 @@ def test_what_is_owed_to_the_outside_is_told_with_its_age(cast: Cast) -> None:
     moment = clock.now()
     OwedLink.objects.create(email="maya@example.com", requested_at=moment - timedelta(hours=2))
     complete(cast.learner, cast.track)
+    assert reading("cerply_outbox_rows", outbox="outgoing_mails", state="dead") == 0
     with clock.moved_to(moment + timedelta(hours=1)):
         assert reading("cerply_outbox_rows", outbox="owed_password_links", state="due") == 1
         assert reading("cerply_outbox_oldest_age_seconds", outbox="owed_password_links") == 3 * 3600
         assert 3590 < reading("cerply_outbox_oldest_age_seconds", outbox="certificates_to_render") < 3602
+
+
+def test_each_outbox_is_told_of_without_being_named_here(cast: Cast) -> None:
+    noon = datetime(2026, 11, 24, 12, tzinfo=UTC)
+    with clock.moved_to(noon):
+        give_answers(cast.learner, cast.track, 21)
+    with clock.moved_to(noon + timedelta(minutes=5)):
+        assert collecting.collect() == 1
+    with clock.moved_to(noon + timedelta(minutes=65)):
+        assert reading("cerply_outbox_rows", outbox="outgoing_mails", state="due") == 1
+        assert reading("cerply_outbox_oldest_age_seconds", outbox="outgoing_mails") == 3600
+    OutgoingMail.objects.update(state=OutboxState.DEAD, finished_at=noon)
+    assert reading("cerply_outbox_rows", outbox="outgoing_mails", state="dead") == 1
+    assert reading("cerply_outbox_oldest_age_seconds", outbox="outgoing_mails") == 0
 
 
 def test_the_counters_of_the_platform_are_told(cast: Cast) -> None:
@@ -308,8 +326,8 @@ def test_the_counters_of_the_platform_are_told(cast: Cast) -> None:
 
 def test_another_app_can_add_what_it_measures(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metrics, "GAUGES", dict(metrics.GAUGES))
-    metrics.register("audit_verified_seconds", "Since the audit was verified.", lambda: [((), 42.0)])
-    assert reading("cerply_audit_verified_seconds") == 42
+    metrics.register("audit_verified_age_seconds", "Since the audit was verified.", lambda: [((), 42.0)])
+    assert reading("cerply_audit_verified_age_seconds") == 42
 
 
 def test_one_that_cannot_be_read_keeps_no_other_from_being_told(
