@@ -1,6 +1,5 @@
-"""The people: organizations, users, teams, and the tokens that act for users."""
+"""The people: organizations, users, and teams."""
 
-from datetime import datetime, timedelta
 from typing import Any, ClassVar, Self
 from uuid import UUID
 from zoneinfo import available_timezones
@@ -21,7 +20,6 @@ from cerply.accounts.searching import OF_A_PERSON, IsAnyOf, Match, Prefixes
 from cerply.identifiers import uuid7
 from cerply.permissions import Caller, CallerKind, Role
 from cerply.tenancy import TenantQuerySet
-from ops.outbox import OutboxState, Owed, OwedQuerySet, state_is_known
 
 
 def validate_timezone(name: str) -> None:
@@ -299,116 +297,3 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id} in {self.team_id} as {self.role}"
-
-
-class ApiTokenQuerySet(TenantQuerySet["ApiToken"]):
-    def usable(self, moment: datetime) -> Self:
-        return self.filter(revoked_at=None, expires_at__gt=moment)
-
-
-class ApiToken(models.Model):
-    """A bearer token that acts for a user. The secret itself is shown once; its SHA-256 stays."""
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    organization = models.ForeignKey(
-        Organization, null=True, on_delete=models.PROTECT, related_name="+", editable=False
-    )
-    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="api_tokens")
-    name = models.CharField(max_length=255)
-    digest = models.BinaryField(max_length=32, unique=True, editable=False)
-    created_at = models.DateTimeField(default=clock.now, editable=False)
-    expires_at = models.DateTimeField()
-    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
-    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
-
-    objects = ApiTokenQuerySet.as_manager()
-
-    class Meta:
-        db_table = "api_tokens"
-        ordering = ["-created_at", "-id"]
-        verbose_name = "API token"
-        constraints = [
-            models.CheckConstraint(condition=Q(expires_at__gt=F("created_at")), name="api_tokens_expire_after_creation")
-        ]
-        indexes = [
-            # GET /api/auth/tokens, newest first.
-            models.Index(fields=["user", "-created_at", "-id"], name="api_tokens_by_user")
-        ]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class OwedLinkQuerySet(models.QuerySet["OwedLink"]):
-    def due(self, moment: datetime) -> Self:
-        return self.filter(due_at__lte=moment).order_by("due_at", "id")
-
-
-class OwedLink(models.Model):
-    """A link to set a password that is still to be mailed: to the address, until it is known who bears it; then to her.
-
-    The row is there until the mail server has taken the mail, or all tries have failed.
-    """
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    email = models.CharField(max_length=254)
-    user = models.ForeignKey(User, null=True, on_delete=models.CASCADE, related_name="+")
-    requested_at = models.DateTimeField(default=clock.now)
-    due_at = models.DateTimeField(default=clock.now)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    request_id = models.CharField(max_length=128, blank=True, default="")
-
-    objects = OwedLinkQuerySet.as_manager()
-
-    class Meta:
-        db_table = "owed_password_links"
-        ordering = ["due_at", "id"]
-        indexes = [
-            # The job: which are due?
-            models.Index(fields=["due_at", "id"], name="owed_password_links_due")
-        ]
-
-    def __str__(self) -> str:
-        return f"A link for {self.user_id or self.email}"
-
-
-class HeadMailQuerySet(OwedQuerySet["HeadMail"]):
-    def newest(self) -> Self:
-        """The last to each address, of each chain."""
-        return self.order_by("organization_id", "address", "-day").distinct("organization_id", "address")
-
-
-class HeadMail(Owed):
-    """The head of an audit chain that is mailed to an address on a day, so that nobody rewrites the chain unseen.
-
-    The organization is the chain's, which outlives it; the nil UUID is the platform's.
-    """
-
-    PAUSES = [timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 360)]
-
-    organization_id = models.UUIDField()
-    address = models.EmailField(max_length=254)
-    day = models.DateField()
-    number = models.PositiveBigIntegerField()
-    # As `audit.heads.Head` writes it.
-    head = models.CharField(max_length=160)
-
-    objects = HeadMailQuerySet.as_manager()
-
-    class Meta:
-        db_table = "head_mails"
-        ordering = ["-id"]
-        verbose_name = "mail with a head of the audit"
-        verbose_name_plural = "mails with heads of the audit"
-        constraints = [
-            # Also the index of the last to each address.
-            models.UniqueConstraint(fields=["organization_id", "address", "day"], name="head_mails_once_a_day"),
-            state_is_known("head_mails"),
-        ]
-        indexes = [
-            # The job: which are due?
-            models.Index(fields=["due_at", "id"], condition=Q(state=OutboxState.DUE), name="head_mails_due")
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.head} to {self.address}"

@@ -1,0 +1,24 @@
+"""The people: organizations, users, teams, the tokens that act for users, and what is owed to them by mail."""
+
+from cerply.accounts.models.mails import HeadMail, OwedLink
+from cerply.accounts.models.people import (
+    Membership,
+    Organization,
+    Team,
+    TeamRole,
+    User,
+    validate_timezone,
+)
+from cerply.accounts.models.tokens import ApiToken
+
+__all__ = [
+    "ApiToken",
+    "HeadMail",
+    "Membership",
+    "Organization",
+    "OwedLink",
+    "Team",
+    "TeamRole",
+    "User",
+    "validate_timezone",
+]
