@@ -59,7 +59,7 @@ def punctuality() -> Iterator[Punctuality]:
                 latest.get(job),
                 successes.get(job),
                 next_due(job, moment),
-                _waiting_since(job, successes.get(job), first.get(job), moment),
+                _waiting_since(job, latest.get(job), successes.get(job), first.get(job), moment),
             )
         except ValueError as exc:  # croniter's are
             logger.error("job %s has no times: %s", job, exc)
@@ -69,7 +69,11 @@ def _runs(sql: str, outcome: str) -> dict[str, JobRun]:
     return {run.job: run for run in JobRun.objects.raw(sql, [list(settings.JOBS), outcome])}
 
 
-def _waiting_since(job: str, success: JobRun | None, first: JobRun | None, moment: datetime) -> datetime | None:
+def _waiting_since(
+    job: str, latest: JobRun | None, success: JobRun | None, first: JobRun | None, moment: datetime
+) -> datetime | None:
+    if latest and latest.outcome == JobOutcome.MISSED:  # it is too late for it, and it is to wait
+        return None
     if success is None:
         return first.window if first else due(job, moment)
     since = next_due(job, success.window)

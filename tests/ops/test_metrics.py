@@ -288,6 +288,12 @@ def test_jobs_tell_since_when_they_have_not_done_what_they_are_for(db: None) -> 
     assert reading("cerply_job_runs_in_a_day", job=job, outcome="running") == 1
 
 
+def test_a_job_that_is_to_wait_for_its_next_time_is_not_overdue(db: None) -> None:
+    make_run("remind_of_expiry", 1, JobOutcome.SUCCEEDED)
+    make_run("remind_of_expiry", 0, JobOutcome.MISSED)
+    assert reading("cerply_job_overdue_seconds", job="remind_of_expiry") == 0
+
+
 def test_a_job_that_did_its_latest_time_is_on_time(db: None) -> None:
     make_run("cleanup_audit_events", 0, JobOutcome.SUCCEEDED)
     assert reading("cerply_job_overdue_seconds", job="cleanup_audit_events") == 0
