@@ -164,8 +164,9 @@ def _put_in(chosen: list[Chosen]) -> int:
     """Returns how many have anything in them; the others are gone again."""
     OutgoingMail.objects.bulk_create(each.mail for each in chosen)
     # Committed before it goes out, or the link in a mail whose sender was killed is signed by a key that is gone.
-    subscriptions = [MailSubscription(user=each.mail.recipient) for each in chosen]
-    MailSubscription.objects.bulk_create(subscriptions, ignore_conflicts=True)
+    # Whose is there is left alone: she may be unsubscribing, and waits for what is held here.
+    new = {each.mail.recipient for each in chosen if not hasattr(each.mail.recipient, "mail_subscription")}
+    MailSubscription.objects.bulk_create([MailSubscription(user=user) for user in new], ignore_conflicts=True)
     mail_ids = [each.mail.id for each in chosen]
     manager_ids = [each.mail.recipient_id for each in chosen]
     with connection.cursor() as cursor:

@@ -1,6 +1,8 @@
 """Managers who say something else at the very moment at which the job is at work for them."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from threading import Event
 
 import pytest
 from django.core import mail
@@ -8,12 +10,15 @@ from django.db import transaction
 from pytest_django import Settings
 
 from cerply import clock
+from cerply.accounts.models import User
+from cerply.permissions import Role
 from notifications import delivery, preferring
 from notifications.collecting import collect
-from tests.factories import ACTOR, Cast, make_cast
+from notifications.models import Delivery, OutgoingMail
+from tests.factories import ACTOR, Cast, make_cast, make_team, make_user
 from tests.mail_server import MailServer, mail_server
-from tests.notifications.events import happen, outcome, prefer
-from tests.threads import meanwhile
+from tests.notifications.events import happen, outcome, prefer, subscription_of
+from tests.threads import closing, meanwhile
 
 # A Tuesday.
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -53,6 +58,58 @@ def test_what_she_says_while_it_is_collected_counts(before: str, after: str, sen
     assert outcome(row)[0] == {"immediate": "sent", "weekly": "waiting", "off": "withheld"}[after]
     run(6 * 24 * 60)
     assert len(mail.outbox) == (after != "off")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_unsubscribes_while_it_is_collected_and_the_job_do_not_wait_for_each_other() -> None:
+    cast = make_cast()
+    row = happen(cast.learner, "badge", NOON)
+    subscription = subscription_of(cast.manager)
+    with transaction.atomic(), clock.moved_to(NOON + timedelta(minutes=3)):
+        Delivery.objects.hold([cast.manager.id])
+        unsubscribing = meanwhile(lambda: preferring.unsubscribe(subscription, actor=ACTOR))
+        assert collect() == 1
+    assert unsubscribing.result()
+    run(4)
+    assert (mail.outbox, outcome(row)) == ([], ("withheld", "unsubscribed"))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_decides_for_all_and_who_sends_do_not_wait_for_each_other() -> None:
+    """She gets hold of what has waited one by one, and some of it is in a mail by then."""
+    cast = make_cast()
+    other = make_user(cast.organization, Role.MANAGER)
+    make_team(cast.organization, [cast.colleague], [other])
+    # In the order in which they are held, which is not that in which they happened.
+    happen(cast.learner, "badge", NOON + timedelta(seconds=1))
+    between = happen(cast.colleague, "badge", NOON)
+    happen(cast.learner, "certificate", NOON)
+    Delivery.objects.filter(notification=between).update(due_at=NOON + timedelta(days=1))
+    held, let_go = Event(), Event()
+
+    def hold_what_is_between() -> None:
+        with transaction.atomic():
+            Delivery.objects.hold([other.id])
+            held.set()
+            let_go.wait(60)
+
+    def decide() -> None:
+        values = {"frequency": "immediate", "types": ["badge", "certificate"]}
+        preferring.decide_policy(cast.organization.id, values, actor=ACTOR)
+
+    with ThreadPoolExecutor(1) as pool:
+        holding = pool.submit(closing(hold_what_is_between))
+        held.wait(60)
+        with transaction.atomic(), clock.moved_to(NOON + timedelta(minutes=3)):
+            Delivery.objects.hold([cast.manager.id])
+            deciding = meanwhile(decide)
+            assert collect() == 1
+        User.objects.filter(id=cast.manager.id).update(is_active=False)
+        sending = meanwhile(lambda: run(4))
+        let_go.set()
+        for each in (holding, deciding, sending):
+            each.result()
+    assert [(each.state, each.tries) for each in OutgoingMail.objects.all()] == [("dropped", 1)]
 
 
 @pytest.mark.parametrize("after", ["weekly", "daily"])
