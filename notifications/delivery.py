@@ -58,6 +58,8 @@ def _counted(ended: Counter[OutboxState]) -> str:
 
 def _send(mail: OutgoingMail, connection: BaseEmailBackend) -> OutboxState:
     """Whatever was wished when it was collected: what is wished now counts."""
+    # Before it goes out: what would fail afterwards would send it again.
+    mail.deliveries.lock()
     to = recipients([mail.recipient_id])[mail.recipient_id]
     if mail.tries == 1 and not to.hindrance and mail.kind != to.wish.frequency:
         return _return(mail)
@@ -119,6 +121,7 @@ def _give_up(mail: OutgoingMail, exc: Exception | None) -> None:
     if isinstance(exc, failing.NoSuchMailbox):
         reason = Withheld.BOUNCE
         suppress(mail.recipient.email, reason, actor=MAILER)
+    mail.deliveries.lock()
     mail.deliveries.filter(state=DeliveryState.MAILING).update(
         state=DeliveryState.WITHHELD, reason=reason, settled_at=clock.now()
     )
@@ -132,6 +135,7 @@ def send_again(mail_id: UUID, *, actor: Actor) -> None:
         raise Conflict("Only what was given up can be sent again.")
     mail.revive()
     mail.save(update_fields=mail.MOVING)
+    mail.deliveries.lock()
     mail.deliveries.filter(reason__in=[Withheld.GAVE_UP, Withheld.BOUNCE]).update(
         state=DeliveryState.MAILING, reason="", settled_at=None
     )

@@ -134,6 +134,10 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         with connection.cursor() as cursor:
             cursor.execute(HOLD, [list(manager_ids)])
 
+    def lock(self) -> None:
+        """Locks these, in the same order: who holds what waits may have got hold of what is in a mail meanwhile."""
+        list(self.order_by("notification_id").select_for_update().values_list("notification_id"))
+
     def waiting(self) -> Self:
         return self.filter(state=DeliveryState.WAITING)
 

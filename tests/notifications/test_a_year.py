@@ -14,7 +14,7 @@ from tests.notifications.replaying import MoodyServer, Year
 
 SEED = 4
 MANAGERS = 30
-DAYS = 40
+DAYS = 21
 
 
 @pytest.mark.slow
@@ -24,7 +24,7 @@ def test_every_event_reaches_its_manager_through_one_mail_or_has_a_reason_why_no
     server.controller.start()
     try:
         with workers() as living:
-            year = Year(SEED, living, server, MANAGERS, DAYS)
+            year = Year(SEED, living, server, MANAGERS, DAYS, density=20)
             year.replay()
     finally:
         server.controller.stop()

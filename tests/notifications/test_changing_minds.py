@@ -1,9 +1,8 @@
 """Managers who say something else at the very moment at which the job is at work for them."""
 
-from collections.abc import Collection
-from concurrent.futures import Future
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
+from threading import Event
 
 import pytest
 from django.core import mail
@@ -11,13 +10,15 @@ from django.db import transaction
 from pytest_django import Settings
 
 from cerply import clock
+from cerply.accounts.models import User
+from cerply.permissions import Role
 from notifications import delivery, preferring
 from notifications.collecting import collect
-from notifications.models import OutgoingMail
-from tests.factories import ACTOR, Cast, make_cast
+from notifications.models import Delivery, OutgoingMail
+from tests.factories import ACTOR, Cast, make_cast, make_team, make_user
 from tests.mail_server import MailServer, mail_server
 from tests.notifications.events import happen, outcome, prefer, subscription_of
-from tests.threads import meanwhile
+from tests.threads import closing, meanwhile
 
 # A Tuesday.
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -59,6 +60,58 @@ def test_what_she_says_while_it_is_collected_counts(before: str, after: str, sen
     assert len(mail.outbox) == (after != "off")
 
 
+@pytest.mark.django_db(transaction=True)
+def test_who_unsubscribes_while_it_is_collected_and_the_job_do_not_wait_for_each_other() -> None:
+    cast = make_cast()
+    row = happen(cast.learner, "badge", NOON)
+    subscription = subscription_of(cast.manager)
+    with transaction.atomic(), clock.moved_to(NOON + timedelta(minutes=3)):
+        Delivery.objects.hold([cast.manager.id])
+        unsubscribing = meanwhile(lambda: preferring.unsubscribe(subscription, actor=ACTOR))
+        assert collect() == 1
+    assert unsubscribing.result()
+    run(4)
+    assert (mail.outbox, outcome(row)) == ([], ("withheld", "unsubscribed"))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_decides_for_all_and_who_sends_do_not_wait_for_each_other() -> None:
+    """She gets hold of what has waited one by one, and some of it is in a mail by then."""
+    cast = make_cast()
+    other = make_user(cast.organization, Role.MANAGER)
+    make_team(cast.organization, [cast.colleague], [other])
+    # In the order in which they are held, which is not that in which they happened.
+    happen(cast.learner, "badge", NOON + timedelta(seconds=1))
+    between = happen(cast.colleague, "badge", NOON)
+    happen(cast.learner, "certificate", NOON)
+    Delivery.objects.filter(notification=between).update(due_at=NOON + timedelta(days=1))
+    held, let_go = Event(), Event()
+
+    def hold_what_is_between() -> None:
+        with transaction.atomic():
+            Delivery.objects.hold([other.id])
+            held.set()
+            let_go.wait(60)
+
+    def decide() -> None:
+        values = {"frequency": "immediate", "types": ["badge", "certificate"]}
+        preferring.decide_policy(cast.organization.id, values, actor=ACTOR)
+
+    with ThreadPoolExecutor(1) as pool:
+        holding = pool.submit(closing(hold_what_is_between))
+        held.wait(60)
+        with transaction.atomic(), clock.moved_to(NOON + timedelta(minutes=3)):
+            Delivery.objects.hold([cast.manager.id])
+            deciding = meanwhile(decide)
+            assert collect() == 1
+        User.objects.filter(id=cast.manager.id).update(is_active=False)
+        sending = meanwhile(lambda: run(4))
+        let_go.set()
+        for each in (holding, deciding, sending):
+            each.result()
+    assert [(each.state, each.tries) for each in OutgoingMail.objects.all()] == [("dropped", 1)]
+
+
 @pytest.mark.parametrize("after", ["weekly", "daily"])
 def test_what_she_may_have_got_already_is_not_in_a_digest_as_well(cast: Cast, settings: Settings, after: str) -> None:
     """The server took it, and hung up before it said so: it goes out again as it was, for mailboxes know its name."""
@@ -74,27 +127,3 @@ def test_what_she_may_have_got_already_is_not_in_a_digest_as_well(cast: Cast, se
     assert len(server.taken) == 2
     assert len({str(message["Message-ID"]) for message in server.taken}) == 1
     assert outcome(row) == ("sent", "")
-
-
-def test_who_unsubscribes_while_it_is_collected_waits_for_nobody_who_waits_for_her(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    cast = make_cast()
-    subscription = subscription_of(cast.manager)
-    row = happen(cast.learner, "badge", NOON)
-    collecting: list[Future[int]] = []
-    look_again = preferring._look_again
-
-    def look() -> int:
-        with clock.moved_to(NOON + timedelta(minutes=3)):
-            return collect()
-
-    def when_it_is_written(manager_ids: Collection[UUID]) -> None:
-        collecting.append(meanwhile(look))
-        look_again(manager_ids)
-
-    monkeypatch.setattr(preferring, "_look_again", when_it_is_written)
-    assert preferring.unsubscribe(subscription, actor=ACTOR)
-    assert collecting[0].result() == OutgoingMail.objects.count() == 1
-    run(4)
-    assert (outcome(row), mail.outbox) == (("withheld", "unsubscribed"), [])
