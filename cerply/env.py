@@ -192,6 +192,16 @@ class Env:
             self.refuse_weak(name, password)
         return value
 
+    def mail_event_signing(self, name: str, mailer: str) -> dict[str, str]:
+        """The setting of django-anymail for the key with which a provider signs what it tells, if it does."""
+        provider = mail_providers.PROVIDERS.get(mail_providers.provider_in(self.text(mailer)))
+        if provider is None or not provider.signing_key:
+            return {}
+        value = self.text(name)
+        if not value:
+            refuse(f"{name} is not set to the key with which the provider of {mailer} signs what it tells of bounces.")
+        return {provider.signing_key: value}
+
     def database(self, name: str) -> dict[str, Any]:
         """An entry of Django's ``DATABASES``."""
         value = self.text(name)

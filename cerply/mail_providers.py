@@ -31,16 +31,25 @@ class Provider:
     user: str
     password: str = ""
     host: str = ""
+    # The setting of django-anymail for the key with which it signs its events, if it does.
+    signing_key: str = ""
 
 
 PROVIDERS = {
     "brevo": Provider(module="brevo", name="Brevo", user="api_key"),
-    "mailersend": Provider(module="mailersend", name="MailerSend", user="api_token"),
-    "mailgun": Provider(module="mailgun", name="Mailgun", user="api_key", host="sender_domain"),
+    "mailersend": Provider(
+        module="mailersend", name="MailerSend", user="api_token", signing_key="MAILERSEND_SIGNING_SECRET"
+    ),
+    "mailgun": Provider(
+        module="mailgun",
+        name="Mailgun",
+        user="api_key",
+        host="sender_domain",
+        signing_key="MAILGUN_WEBHOOK_SIGNING_KEY",
+    ),
     "mailjet": Provider(module="mailjet", name="Mailjet", user="api_key", password="secret_key"),  # noqa: S106 - a name
     "mailtrap": Provider(module="mailtrap", name="Mailtrap", user="api_token"),
     "postmark": Provider(module="postmark", name="Postmark", user="server_token"),
-    "sendgrid": Provider(module="sendgrid", name="SendGrid", user="api_key"),
     "sparkpost": Provider(module="sparkpost", name="SparkPost", user="api_key"),
 }
 

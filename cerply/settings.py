@@ -238,10 +238,10 @@ MAILERS = {"default": counted(env.mailer("EMAIL_URL", "consolemail://"))}
 # None for a mail server, which returns what it cannot deliver by mail.
 MAIL_PROVIDER = provider_in(env.text("EMAIL_URL"))
 # What the provider shows when it tells of bounces and complaints.
-ANYMAIL = {"WEBHOOK_SECRET": env.mail_event_secret("MAIL_EVENT_SECRET", "EMAIL_URL")}
-if MAIL_PROVIDER == "mailgun":
-    # It signs its events besides, with the key that it takes mail with.
-    ANYMAIL["MAILGUN_API_KEY"] = MAILERS["default"]["OPTIONS"]["api_key"]
+ANYMAIL = {
+    "WEBHOOK_SECRET": env.mail_event_secret("MAIL_EVENT_SECRET", "EMAIL_URL"),
+    **env.mail_event_signing("MAIL_EVENT_SIGNING_KEY", "EMAIL_URL"),
+}
 
 # -- webhooks --
 

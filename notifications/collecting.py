@@ -114,6 +114,9 @@ def _collect_some(now: datetime) -> tuple[int, int]:
     later: dict[UUID, datetime] = {}
     for manager_id, first in firsts.items():
         manager = managers[manager_id]
+        if manager.hindrance:
+            # It came after the others were withheld, and is looked at when it is due.
+            continue
         if manager.wish.frequency == Frequency.IMMEDIATE:
             chosen.append(Chosen(_mail(manager, None, now), None, None))
             continue

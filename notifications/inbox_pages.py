@@ -26,6 +26,7 @@ from notifications import reading, serializers, wording
 from notifications.counting import Counts
 from notifications.models import ManagerNotification, NotificationType
 from notifications.polling import InboxPage
+from notifications.preferring import wish_of
 from notifications.sentences import say
 from ops import features
 from ops.features import Feature
@@ -56,9 +57,10 @@ class InboxPageView(PageView):
     def told(self, key: str, status: int) -> HttpResponse:
         return self.message(self.say(f"inbox.{key}"), self.say(f"inbox.{key}.more"), status)
 
-    @property
+    @cached_property
     def timezone(self) -> str:
-        return self.user.timezone if self.user else "UTC"
+        """That of her e-mails."""
+        return wish_of(self.user).timezone if self.user else "UTC"
 
     def moment(self, moment: datetime) -> str:
         """As her language writes it, in her time zone."""

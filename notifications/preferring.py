@@ -70,7 +70,8 @@ def prefer(user: User, values: Mapping[str, Any], *, actor: Actor) -> Wish:
     said["timezone"] = values["timezone"]
     NotificationPreference.objects.update_or_create(user=user, defaults={**said, "changed_at": clock.now()})
     _look_again([user.id])
-    metadata = {name: values[name] for name in ("frequency", "types", "timezone")}
+    names = ("frequency", "types", "timezone", "digestHour", "digestWeekday")
+    metadata = {name: values[name] for name in names if name in values}
     record(Event(EventType.PREFERENCES_CHANGED, user.organization_id, "user", user.id, metadata), actor=actor)
     return wish_of(user)
 

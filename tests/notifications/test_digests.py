@@ -1,6 +1,8 @@
 """Digests: one for each manager and window, of what happened in it, however often or late the job runs."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -13,7 +15,8 @@ from cerply import clock
 from cerply.accounts.models import User
 from cerply.permissions import Role
 from notifications import collecting, delivery, preferring
-from notifications.models import Delivery, OutgoingMail
+from notifications.models import Delivery, ManagerNotification, OutgoingMail
+from notifications.recipients import Recipient
 from tests.factories import ACTOR, Cast, make_cast, make_team, make_user
 from tests.notifications.events import happen, outcome, prefer
 from tests.threads import at_once
@@ -202,6 +205,26 @@ def test_what_holds_again_when_a_lock_is_gone_holds_from_then_on(daily: Cast) ->
     assert outcome(row) == ("waiting", "")
     run(at(27, 8))
     assert [message.subject for message in sent()] == ["Maya Lindqvist earned the badge “First Steps”"]
+
+
+@pytest.mark.parametrize("moment", [NOON, at(24, 8) - timedelta(seconds=1)], ids=["at noon", "as a day's window ends"])
+def test_what_comes_while_the_others_are_withheld_is_withheld_too(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch, moment: datetime
+) -> None:
+    prefer(cast.manager, "off")
+    happen(cast.learner, "badge", moment - timedelta(minutes=5))
+    withhold = collecting._withhold
+    late: list[ManagerNotification] = []
+
+    def then(managers: Mapping[UUID, Recipient], now: datetime) -> None:
+        withhold(managers, now)
+        if not late:
+            late.append(happen(cast.learner, "certificate", moment))
+
+    monkeypatch.setattr(collecting, "_withhold", then)
+    run(moment + timedelta(seconds=2))
+    run(moment + timedelta(minutes=2))
+    assert (outcome(late[0]), sent()) == (("withheld", "preference"), [])
 
 
 def test_as_many_queries_for_many_managers_as_for_few(cast: Cast) -> None:

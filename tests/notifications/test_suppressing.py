@@ -17,8 +17,9 @@ from pytest_django import Settings
 
 from audit.models import AuditEvent
 from cerply import clock
+from cerply.env import Env
 from cerply.errors import Conflict
-from cerply.mail_providers import mailer_of
+from cerply.mail_providers import PROVIDERS, mailer_of
 from notifications import delivery, suppressing
 from notifications.mail_events import view_of
 from notifications.models import OutgoingMail, SuppressedAddress, Withheld
@@ -258,6 +259,34 @@ def test_many_bounces_at_once_suppress_once() -> None:
     assert AuditEvent.objects.filter(type="address_suppressed").count() == 1
 
 
+@pytest.mark.parametrize("name", PROVIDERS)
+def test_each_provider_is_heard_with_what_it_shows_and_a_stranger_is_not(
+    db: None, settings: Settings, name: str
+) -> None:
+    env = Env(
+        {
+            "CERPLY_ENV": "test",
+            "EMAIL_URL": f"{name}://key@",
+            "MAIL_EVENT_SECRET": SECRET,
+            "MAIL_EVENT_SIGNING_KEY": "signs",
+        }
+    )
+    settings.ANYMAIL = {
+        "WEBHOOK_SECRET": env.mail_event_secret("MAIL_EVENT_SECRET", "EMAIL_URL"),
+        **env.mail_event_signing("MAIL_EVENT_SIGNING_KEY", "EMAIL_URL"),
+    }
+    hear = view_of(name)
+    assert hear(RequestFactory().head("/mail-events")).status_code == 200
+    with pytest.raises(SuspiciousOperation):
+        hear(RequestFactory().post("/mail-events", "[]", content_type="application/json"))
+
+
+def test_a_provider_that_signs_is_not_named_without_its_key() -> None:
+    env = Env({"CERPLY_ENV": "production", "EMAIL_URL": "mailersend://key@"})
+    with pytest.raises(SystemExit, match="MAIL_EVENT_SIGNING_KEY is not set to the key"):
+        env.mail_event_signing("MAIL_EVENT_SIGNING_KEY", "EMAIL_URL")
+
+
 ASKED = """
 from django.test import Client
 print(*(Client().post("/mail-events", b"[]", content_type="application/json",
@@ -268,6 +297,6 @@ print(*(Client().post("/mail-events", b"[]", content_type="application/json",
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_its_address_is_there_where_a_provider_is_named_and_not_where_none_is() -> None:
-    named = run_python(ASKED, EMAIL_URL="sendgrid://key@", MAIL_EVENT_SECRET="pm:a-long-word")
+    named = run_python(ASKED, EMAIL_URL="sparkpost://key@", MAIL_EVENT_SECRET="pm:a-long-word")
     assert named.stdout.split() == ["400", "200"]
     assert run_python(ASKED).stdout.split() == ["404", "404"]
