@@ -55,17 +55,18 @@ def _cadence(said: Wish | NotificationPolicy) -> dict[str, Any]:
     }
 
 
-def delivery(row: Delivery | None) -> dict[str, Any]:
-    """With the mail selected."""
+def delivery(row: Delivery | None, wish: Wish | None = None) -> dict[str, Any]:
+    """With the mail selected. Of what the job has not looked at yet, the wish says what it will come to."""
     if row is None:
         why = "It entered the inbox before e-mail was sent of it."
         return {"state": "not_sent", "dueAt": None, "sentAt": None, "reason": "predates", "explanation": why}
     mail = row.mail
     bounced = mail is not None and mail.bounced_at is not None
-    due = {DeliveryState.WAITING: row.due_at, DeliveryState.MAILING: mail.due_at if mail else None}
+    held = wish.next_digest_after(clock.now()) if wish else None
+    due = {DeliveryState.WAITING: held or row.due_at, DeliveryState.MAILING: mail.due_at if mail else None}
     reason = Withheld.BOUNCE if bounced else Withheld(row.reason) if row.reason else None
     return {
-        "state": "not_sent" if bounced else _state(row),
+        "state": "not_sent" if bounced else _state(row, is_held=held is not None),
         "dueAt": rfc3339(moment) if (moment := due.get(DeliveryState(row.state))) else None,
         "sentAt": rfc3339(row.settled_at) if row.state == DeliveryState.SENT and row.settled_at else None,
         "reason": reason,
@@ -73,7 +74,7 @@ def delivery(row: Delivery | None) -> dict[str, Any]:
     }
 
 
-def _state(row: Delivery) -> str:
+def _state(row: Delivery, *, is_held: bool) -> str:
     if row.state == DeliveryState.WAITING:
-        return "held" if row.due_at > row.happened_at + Delivery.BUNDLING else "waiting"
+        return "held" if is_held or row.due_at > row.happened_at + Delivery.BUNDLING else "waiting"
     return {DeliveryState.MAILING: "sending", DeliveryState.SENT: "sent"}.get(DeliveryState(row.state), "not_sent")

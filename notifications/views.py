@@ -124,11 +124,11 @@ class NotificationView(InboxView):
         responses={200: serializers.NotificationDetail},
     )
     def get(self, request: Request, notification_id: UUID) -> Response:
-        inbox = ManagerNotification.objects.inbox_of(self.caller).select_related("learner", "delivery__mail")
+        inbox = ManagerNotification.objects.inbox_of(self.caller).select_related("learner", "manager", "delivery__mail")
         row = inbox.filter(id=notification_id).first()
         if row is None:
             raise NotFound(reading.GONE)
-        delivery = representation.delivery(getattr(row, "delivery", None))
+        delivery = representation.delivery(getattr(row, "delivery", None), wish_of(row.manager))
         return Response({**representation.notification(row), "delivery": delivery})
 
     @extend_schema(

@@ -79,6 +79,7 @@ class Visit:
     def __init__(self, endpoint: WebhookEndpoint) -> None:
         self.endpoint = endpoint
         self.held_until = endpoint.held_until
+        self.secrets: list[bytes] = []
         self.is_on = endpoint.organization.closed_at is None and is_on(
             Feature.MANAGER_NOTIFICATIONS, endpoint.organization_id
         )
@@ -100,6 +101,8 @@ class Visit:
         return cls(endpoint)
 
     def make(self) -> Counter[OutboxState]:
+        # Raises where the key is gone that opens them: nothing is tried then, for that is not the receiver's doing.
+        self.secrets = secrets_of(self.endpoint, clock.now())
         rows = WebhookDelivery.objects.of_endpoint(self.endpoint)
         ended = rows.work_off(self.send, goes_on=self.goes_on)
         self.settle()
@@ -134,7 +137,7 @@ class Visit:
         headers = {
             "Content-Type": "application/json",
             "User-Agent": f"Cerply/{settings.VERSION}",
-            **signed_headers(str(row.id), moment, body, secrets_of(self.endpoint, moment)),
+            **signed_headers(str(row.id), moment, body, self.secrets),
         }
         return connecting.post(self.endpoint.url, body, headers)
 

@@ -6,12 +6,10 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from datetime import timedelta
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pytest_django import Settings
 
 from cerply import clock
 from certificates.reminding import remind
@@ -48,9 +46,8 @@ def by_node(secret: str, headers: dict[str, str], body: bytes) -> bool:
 
 
 @pytest.fixture
-def received(cast: Cast, settings: Settings) -> tuple[Received, str]:
+def received(cast: Cast, loopback: None) -> tuple[Received, str]:
     """One with two signatures, and the former secret."""
-    settings.WEBHOOK_ALLOWED_NETWORKS = [ip_network("127.0.0.0/8")]
     with Receiver() as receiver:
         endpoint, secret = make_endpoint(cast.organization, receiver.url)
         endpoints.rotate(endpoint.id, actor=ACTOR)

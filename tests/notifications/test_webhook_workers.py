@@ -4,12 +4,10 @@ import signal
 import socket
 from collections import Counter
 from datetime import timedelta
-from ipaddress import ip_network
 from threading import Event
 from uuid import uuid4
 
 import pytest
-from pytest_django import Settings
 
 from audit.models import AuditEvent
 from cerply import clock
@@ -26,9 +24,7 @@ from tests.threads import at_once
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 
-@pytest.fixture(autouse=True)
-def _loopback(settings: Settings) -> None:
-    settings.WEBHOOK_ALLOWED_NETWORKS = [ip_network("127.0.0.0/8")]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("loopback")]
 
 
 def many(endpoint: WebhookEndpoint, number: int) -> None:

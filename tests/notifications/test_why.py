@@ -52,9 +52,11 @@ def test_what_is_sent_says_when(api: Api, cast: Cast) -> None:
 def test_what_is_held_says_for_when(api: Api, cast: Cast) -> None:
     prefer(cast.manager, "daily")
     row = happen(cast.learner, "badge", NOON)
-    run()
-    said = why(api, cast, row)
-    assert (said["state"], said["dueAt"]) == ("held", "2026-11-25T08:00:00.000000Z")
+    for minutes in (1, 5):
+        with clock.moved_to(NOON + timedelta(minutes=minutes)):
+            said = why(api, cast, row)
+        assert (said["state"], said["dueAt"]) == ("held", "2026-11-25T08:00:00.000000Z")
+        run()
 
 
 def test_what_is_not_sent_says_why(api: Api, cast: Cast) -> None:

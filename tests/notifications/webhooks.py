@@ -7,7 +7,7 @@ from typing import Any
 
 from cerply import clock
 from cerply.accounts.models import Organization
-from notifications.models import WebhookEndpoint
+from notifications.models import WebhookDelivery, WebhookEndpoint
 from notifications.webhooks import endpoints
 from notifications.webhooks.delivering import visit_all
 from ops.outbox import OutboxState
@@ -28,3 +28,8 @@ def visit() -> Counter[OutboxState]:
 def visit_at(moment: datetime) -> Counter[OutboxState]:
     with clock.moved_to(moment):
         return visit()
+
+
+def states() -> list[str]:
+    """Of all deliveries, in the order in which they came up."""
+    return list(WebhookDelivery.objects.order_by("id").values_list("state", flat=True))
