@@ -21,10 +21,7 @@ from tests.notifications.webhooks import make_endpoint, visit_at
 from tests.processes import run_python
 from tests.threads import at_once
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
-
-
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("loopback")]
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("loopback")]
 
 
 def many(endpoint: WebhookEndpoint, number: int) -> None:
