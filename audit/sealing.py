@@ -3,7 +3,7 @@
 Who waits is known from rows, not from clocks, ids or transaction ids: an event and the row that says that it waits are
 committed together. So the job sees neither without the other, and what commits late, comes back from a prepared
 transaction, bears an old id or was restored into another cluster is sealed with whatever comes next. Nothing is ever
-put between events that are sealed. docs/decisions/0006 weighs this against a horizon of transaction ids.
+put between events that are sealed. docs/decisions/0007 weighs this against a horizon of transaction ids.
 """
 
 import logging
