@@ -5,19 +5,16 @@ from hashlib import sha256
 from uuid import UUID, uuid4
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from pytest_django import Settings
 
-from audit import heads, keys, merkle, personal, retention, rounds, verifying
+from audit import personal, retention, rounds, verifying
 from audit.findings import Kind
 from audit.heads import Head
-from audit.leaves import canonical, hash_of
 from audit.models import (
     NO_ORGANIZATION,
     AuditEvent,
-    AuditKey,
     Commitment,
     EventType,
     Segment,
@@ -44,19 +41,12 @@ from tests.audit.evidence import (
 )
 from tests.factories import ACTOR
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("others")]
 
 INSERT = (
     "INSERT INTO audit_events (id, organization_id, type, subject_kind, actor_kind, actor_label, request_id, metadata,"
     " occurred_at) VALUES (%s, %s, 'signed_in', '', 'system', '', '', '{}', %s)"
 )
-
-
-@pytest.fixture(autouse=True)
-def _others() -> None:
-    """There is always more than what is attacked."""
-    record_and_seal(3, THEIRS)
-    record_and_seal(3)
 
 
 def id_at(moment: datetime) -> UUID:
@@ -238,121 +228,6 @@ def test_an_event_that_is_sealed_twice() -> None:
     UnsealedEvent.objects.create(event_id=event.id)
     seal()
     assert only(Kind.CHAIN) == [f"event {event.id} was sealed twice"]
-
-
-# -- the chain --
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        "size = size + 1",
-        "total = total + 1",
-        "week = week - 7",
-        "root = sha256(root)",
-        "previous = sha256(previous)",
-        "latest_at = now()",
-        "sealed_at = sealed_at - interval '1 day'",
-    ],
-)
-def test_a_segment_that_is_changed(change: str) -> None:
-    record_and_seal(2)
-    tamper(f"UPDATE audit_segments SET {change} WHERE id = %s", [newest().id])  # noqa: S608
-    assert f"segment {newest()} was changed" in found(verify(), Kind.CHAIN)
-
-
-def test_a_segment_whose_hash_is_made_to_fit() -> None:
-    record_and_seal(2)
-    segment = newest()
-    segment.sealed_at -= timedelta(days=1)
-    forged = sha256(canonical(heads.statement_of(segment))).digest()
-    tamper("UPDATE audit_segments SET sealed_at = %s, hash = %s WHERE id = %s", [segment.sealed_at, forged, segment.id])
-    assert only(Kind.CHAIN) == [f"segment {segment} is not signed with key {segment.key_id}"]
-
-
-def test_a_segment_that_is_removed() -> None:
-    record_and_seal(2)
-    gone = newest()
-    record_and_seal(1)
-    tamper("DELETE FROM audit_segments WHERE id = %s", [gone.id])
-    report = verify()
-    assert found(report, Kind.CHAIN) == [
-        f"segments {OURS}/2 to 2 were removed",
-        f"the segment that begins with event {gone.id} was removed",
-    ]
-    assert report.problems[Kind.SLIPPED_IN] == 2
-
-
-def test_the_end_of_a_chain_that_is_cut_off_is_seen_by_who_has_a_head() -> None:
-    record_and_seal(2)
-    gone = newest()
-    ids = [key for key, _ in SegmentLeaves.unpacked(bytes(SegmentLeaves.objects.get(segment_id=gone.id).content))]
-    with no_triggers() as cursor:
-        cursor.execute("DELETE FROM audit_segments WHERE id = %s", [gone.id])
-        cursor.execute("DELETE FROM audit_leaves WHERE segment_id = %s", [gone.id])
-        cursor.execute("DELETE FROM audit_commitments WHERE event_id = ANY(%s)", [ids])
-        cursor.execute("DELETE FROM audit_events WHERE id = ANY(%s)", [ids])
-    assert verify().is_good
-    head = Head.of(gone)
-    assert only(Kind.HEAD, known=[head]) == [
-        f"head {head} is not there: the chain was cut off, or an older backup is in its place"
-    ]
-
-
-def rewrite(organization_id: UUID, key: AuditKey, private_key: Ed25519PrivateKey) -> None:
-    """The chain anew, from the events that are there now: by somebody who has a key, and the database."""
-    with no_triggers() as cursor:
-        previous = heads.BEGINNING
-        for segment in Segment.objects.for_organization(organization_id).order_by("number"):
-            rows = SegmentLeaves.unpacked(bytes(SegmentLeaves.objects.get(segment_id=segment.id).content))
-            events = AuditEvent.objects.in_bulk([event_id for event_id, _ in rows])
-            leaves = []
-            for event_id, _ in rows:
-                own = Commitment.objects.filter(event_id=event_id)
-                digests = {row.field: bytes(row.digest) for row in own}
-                leaves.append((event_id, hash_of(events[event_id], digests)))
-            segment.root, segment.previous, segment.key = merkle.root_of([leaf for _, leaf in leaves]), previous, key
-            message = canonical(heads.statement_of(segment))
-            previous = sha256(message).digest()
-            cursor.execute(
-                "UPDATE audit_segments SET root = %s, previous = %s, key_id = %s, hash = %s, signature = %s"
-                " WHERE id = %s",
-                [segment.root, segment.previous, key.id, previous, private_key.sign(message), segment.id],
-            )
-            cursor.execute(
-                "UPDATE audit_leaves SET content = %s WHERE segment_id = %s", [SegmentLeaves.packed(leaves), segment.id]
-            )
-
-
-def test_a_chain_that_is_rewritten_with_another_key() -> None:
-    [event] = record_and_seal()
-    private_key = Ed25519PrivateKey.generate()
-    own = AuditKey.objects.create(
-        public_key=private_key.public_key().public_bytes_raw(),
-        sealed_private_key=b"not under KEY_ENCRYPTION_KEYS",
-        retired_at=clock.now(),
-    )
-    tamper("UPDATE audit_events SET actor_label = 'somebody else' WHERE id = %s", [event])
-    rewrite(OURS, own, private_key)
-    assert only(Kind.KEY)[-1] == (f"key {own.id}, which signed segment {newest()}, is not one of KEY_ENCRYPTION_KEYS")
-
-
-def test_a_chain_that_is_rewritten_with_our_key_is_seen_by_who_has_a_head() -> None:
-    [event] = record_and_seal()
-    head = Head.of(newest())
-    key = AuditKey.objects.get()
-    tamper("UPDATE audit_events SET actor_label = 'somebody else' WHERE id = %s", [event])
-    rewrite(OURS, key, keys._private_key(key))
-    assert verify().is_good
-    assert only(Kind.HEAD, known=[head]) == [
-        f"head {head} is another one now: the chain was rewritten up to there, or before it"
-    ]
-
-
-def test_a_key_that_is_exchanged() -> None:
-    other = Ed25519PrivateKey.generate().public_key().public_bytes_raw()
-    tamper("UPDATE audit_keys SET public_key = %s", [other])
-    assert set(verify().problems) == {Kind.CHAIN, Kind.KEY}
 
 
 # -- what is no attack --
