@@ -1,11 +1,12 @@
 """The queue: django-q's table, taken from in one statement, with an end to what kills its worker each time."""
 
 import logging
+import time
 from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models.functions import Now
 from django_q.brokers.orm import ORM
 from django_q.models import OrmQ
@@ -18,6 +19,9 @@ from ops.models import Delivery
 logger = logging.getLogger(__name__)
 
 GIVEN_UP = Tally("tasks_given_up", "Tasks of the queue that no worker came to the end of.", "reason", ["killed"])
+
+# In seconds, before it asks a database again that is away.
+PAUSE = 1.0
 
 # Two workers never get the same rows, and what nobody has acknowledged in time is due again. By the database's clock.
 TAKE = """
@@ -47,10 +51,16 @@ class Broker(ORM):  # type: ignore[misc]
 
     def dequeue(self) -> Sequence[tuple[int, str]] | None:
         options: dict[str, Any] = settings.Q_CLUSTER
-        self.get_connection()  # a new one, where the last one is broken
-        with connection.cursor() as cursor:
-            cursor.execute(TAKE, {"key": self.list_key, "most": options["bulk"], "retry": options["retry"]})
-            taken = cursor.fetchall()
+        try:
+            self.get_connection()  # a new one, where the last one is broken
+            with connection.cursor() as cursor:
+                cursor.execute(TAKE, {"key": self.list_key, "most": options["bulk"], "retry": options["retry"]})
+                taken = cursor.fetchall()
+        except (OperationalError, InterfaceError) as exc:
+            # Raised, it would end the process that asks, and with it the tasks that it has.
+            logger.warning("the queue cannot be read: %s", exc)
+            time.sleep(PAUSE)
+            return None
         if not taken:
             doorbell.wait(options["poll"])
             return None
@@ -61,6 +71,13 @@ class Broker(ORM):  # type: ignore[misc]
                 self.delete(task_id)
         tallies.flush()
         return [(task_id, payload) for task_id, payload, tries in taken if tries <= options["max_attempts"]]
+
+    def acknowledge(self, task_id: int) -> None:
+        try:
+            self.get_connection()
+            self.delete(task_id)
+        except (OperationalError, InterfaceError) as exc:
+            logger.warning("task %s ended, and will be delivered once more: %s", task_id, exc)
 
     @transaction.atomic
     def delete(self, task_id: int) -> None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models import F
 from django_q.brokers import get_broker
 from django_q.models import OrmQ
@@ -16,6 +16,7 @@ from django_q.signing import SignedPackage
 from pytest_django import Settings
 from redis import Redis
 
+from ops import broker as broker_module
 from ops import doorbell, surviving
 from ops.broker import Broker
 from ops.models import Delivery
@@ -105,6 +106,26 @@ def test_one_that_never_ends_is_given_up_loudly(broker: Broker, caplog: pytest.L
     assert taken(broker) == [(4,)]
     assert "task tests.ops.deeds.die() was begun 5 times and never ended, giving up" in caplog.text
     assert Delivery.objects.count() == OrmQ.objects.count() == 1
+
+
+def test_a_database_that_is_away_ends_nobody(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(broker_module, "PAUSE", 0.0)
+    enqueue("math.sqrt", 4)
+    [(task_id, _)] = broker.dequeue() or ()
+
+    def fail(*args: Any) -> None:
+        raise OperationalError("away")
+
+    with monkeypatch.context() as away:
+        away.setattr(connection, "cursor", fail)
+        assert broker.dequeue() is None
+        broker.acknowledge(task_id)
+    assert "the queue cannot be read: away" in caplog.text
+    assert "will be delivered once more: away" in caplog.text
+    lapse()
+    assert taken(broker) == [(4,)]
 
 
 # -- Redis --
