@@ -72,4 +72,8 @@ def server(folder: Path, **changes: str) -> Iterator[Server]:
         yield serving
     finally:
         process.terminate()
-        process.wait(60)
+        try:
+            process.wait(60)
+        finally:
+            process.kill()
+            process.wait()
