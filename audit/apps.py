@@ -11,6 +11,9 @@ class AuditConfig(AppConfig):
     name = "audit"
 
     def ready(self) -> None:
+        from audit import gauges
+
+        gauges.register_all()
         post_migrate.connect(keep_partitions, sender=self)
 
 

@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from pytest_django import Settings
 
-from audit import personal, retention, rounds, verifying
+from audit import gauges, personal, retention, rounds, verifying
 from audit.findings import Kind
 from audit.heads import Head
 from audit.models import (
@@ -404,3 +404,16 @@ def test_what_is_not_sealed_is_not_dropped(settings: Settings, caplog: pytest.Lo
     retention.clean_up()
     assert "is not dropped: some of its audit events are not sealed" in caplog.text
     assert AuditEvent.objects.filter(id__lt=Week(moment).bounds[1]).count() == 2
+
+
+def test_metrics_tell_when_it_was_verified_and_what_was_found() -> None:
+    assert (list(gauges.verified_age()), list(gauges.holds())) == ([((), float("inf"))], [])
+    now = clock.now()
+    with clock.moved_to(now):
+        rounds.go_on()
+    with clock.moved_to(now + timedelta(hours=2)):
+        assert (list(gauges.verified_age()), list(gauges.holds())) == ([((), 7200.0)], [((), 1.0)])
+    tamper("UPDATE audit_events SET actor_label = 'somebody else'")
+    with clock.moved_to(now + timedelta(days=2)):
+        rounds.go_on()
+        assert list(gauges.holds()) == [((), 0.0)]
