@@ -181,12 +181,13 @@ class Supervisor:
         return any(now - when < AFTERMATH_SECONDS for other in before for when in self.died[other.name])
 
     def _end_orphans(self) -> None:
-        """Kills what the dead have left to us, their next of kin."""
+        """Kills what the dead have left to us, their next of kin; and what those leave, when they are dead as well."""
         ours = {part.pid for part in self.parts} | {self.errand.pid if self.errand else None}
-        for pid in set(children_of(os.getpid())) - ours:
-            with suppress(ProcessLookupError, ChildProcessError):
-                os.kill(pid, signal.SIGKILL)
-                os.waitpid(pid, 0)
+        while orphans := set(children_of(os.getpid())) - ours:
+            for pid in orphans:
+                with suppress(ProcessLookupError, ChildProcessError):
+                    os.kill(pid, signal.SIGKILL)
+                    os.waitpid(pid, 0)
 
     def stop(self) -> None:
         """In the reverse order of their start."""
