@@ -21,7 +21,7 @@ from notifications.models import Delivery, Frequency, MailKind, MailSubscription
 from notifications.recipients import Recipient, recipients
 
 COLLECTING = 0x63706D6C  # any number that nobody else locks
-# Managers in one transaction.
+# Of what is due, so much is looked at in one transaction: of as many managers at most.
 CHUNK = 500
 
 LOOKED_AT = """

@@ -8,7 +8,8 @@ from datetime import timedelta
 from uuid import UUID
 
 from notifications.models import Delivery, ManagerNotification, OutgoingMail
-from tests.notifications.replaying import UNKNOWN_MAILBOX, Copy, Year
+from tests.notifications.moody_server import UNKNOWN_MAILBOX, Copy
+from tests.notifications.replaying import Year
 from tests.notifications.wishes import Person
 
 LINK = re.compile(r"/inbox/([0-9a-f-]{36})")

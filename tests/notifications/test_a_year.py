@@ -9,8 +9,9 @@ from collections import Counter
 import pytest
 
 from tests.notifications.comparing import Comparison
+from tests.notifications.moody_server import MoodyServer
 from tests.notifications.mortal_workers import workers
-from tests.notifications.replaying import MoodyServer, Year
+from tests.notifications.replaying import Year
 
 SEED = 4
 MANAGERS = 30
