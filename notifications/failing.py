@@ -59,6 +59,9 @@ def _meaning(exc: Exception, address: str) -> Exception:
         case smtplib.SMTPRecipientsRefused():
             code, text = next(iter(exc.recipients.values()))
             return _answered(code, text, address)
+        case smtplib.SMTPSenderRefused(smtp_code=421):
+            # It has had enough of this connection; the next message opens another one.
+            return NotNow(_without(address, f"421 {_decoded(exc.smtp_error)}"))
         case smtplib.SMTPSenderRefused():
             return Unreachable(_without(address, f"The sender is refused: {exc.smtp_code} {_decoded(exc.smtp_error)}"))
         case smtplib.SMTPResponseException():

@@ -26,6 +26,8 @@ class MailServer:
         # The same, byte by byte.
         self.raw: list[bytes] = []
         self.connections = 0
+        self.most_per_connection = 1000
+        self._on_this_one = 0
         self.on_recipient: Callable[[str], str] = lambda address: OK
         # Before and after the message is in the mailbox.
         self.on_data: Callable[[], str] = lambda: OK
@@ -37,8 +39,19 @@ class MailServer:
         self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]
     ) -> list[str]:
         self.connections += 1
+        self._on_this_one = 0
         session.host_name = hostname
         return responses
+
+    async def handle_MAIL(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        self._on_this_one += 1
+        if self._on_this_one > self.most_per_connection:
+            return "421 4.7.0 Too many messages for this connection"
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return OK
 
     async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[Any]

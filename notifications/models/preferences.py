@@ -131,6 +131,14 @@ class SetBy(StrEnum):
     DEFAULT = "default"
 
 
+def _known(timezone: str) -> str:
+    """One that this machine's database has dropped since is no reason for nobody to get mail."""
+    try:
+        return ZoneInfo(timezone).key
+    except (KeyError, ValueError):
+        return "UTC"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
     """What holds for one manager at one moment, from all that she and her organization have said."""
@@ -161,7 +169,7 @@ class Wish:
         return cls(
             frequency=Frequency.OFF if stopped else frequency,
             types=said.types,
-            timezone=own.timezone if own else user.timezone,
+            timezone=_known(own.timezone if own else user.timezone),
             digest_hour=said.digest_hour,
             digest_weekday=said.digest_weekday,
             # Her own says the time zone, also while the organization's holds.

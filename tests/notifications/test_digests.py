@@ -178,6 +178,16 @@ def test_windows_of_an_earlier_wish_are_not_made_up_for(cast: Cast) -> None:
     assert OutgoingMail.objects.get().window_end == at(28, 8)
 
 
+def test_a_time_zone_that_is_no_longer_known_keeps_nobody_waiting(daily: Cast) -> None:
+    other = make_user(daily.organization, Role.MANAGER)
+    make_team(daily.organization, [daily.learner], [other])
+    prefer(daily.manager, "daily", timezone="US/Pacific-New")
+    prefer(other, "daily")
+    happen(daily.learner, "badge", NOON)
+    run(at(25, 8))
+    assert sorted(message.to[0] for message in sent()) == sorted([daily.manager.email, other.email])
+
+
 def test_a_digest_that_is_turned_off_meanwhile_is_not_sent(daily: Cast) -> None:
     row = happen(daily.learner, "badge", NOON)
     with clock.moved_to(at(25, 8)):

@@ -175,6 +175,17 @@ def test_one_that_drops_after_it_has_taken_it_gets_it_again_under_the_same_name(
     assert [Client().get(link).status_code for link in links] == [200]
 
 
+def test_one_that_takes_two_mails_over_a_connection_gets_the_rest_over_others(
+    cast: Cast, managers: list[User], server: MailServer
+) -> None:
+    server.most_per_connection = 2
+    happen(cast.learner, "badge", NOON)
+    run()
+    assert len(server.taken) >= 3
+    run(2)
+    assert sorted(server.recipients) == sorted(manager.email for manager in managers)
+
+
 @pytest.mark.parametrize("how", ["closed", "silent"])
 def test_where_nobody_answers_everything_waits_and_no_try_is_lost(
     cast: Cast, managers: list[User], settings: Settings, how: str, caplog: pytest.LogCaptureFixture
