@@ -19,9 +19,10 @@ lock: setup
 	.venv/bin/uv pip compile pyproject.toml --quiet --group dev --universal --python-version 3.12 \
 		--generate-hashes --no-emit-index-url --custom-compile-command "make lock" -o requirements.lock
 
+# The slow ones wait for processes most of the time: two at once, each with a database of its own.
 test: setup checkers interop
 	$(TEST_ENVIRONMENT) $(WITH_DATABASE) $(PYTHON) -m pytest -q -m "not slow"
-	$(TEST_ENVIRONMENT) $(WITH_DATABASE) $(PYTHON) -m pytest -q -m slow
+	$(TEST_ENVIRONMENT) $(WITH_DATABASE) $(PYTHON) -m pytest -q -m slow -n 2
 
 test-fast: setup checkers
 	$(TEST_ENVIRONMENT) $(WITH_DATABASE) $(PYTHON) -m pytest -q -m "not slow"
