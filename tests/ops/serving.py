@@ -42,6 +42,10 @@ class Server:
         return body.decode()
 
     def is_there(self) -> bool:
+        """With all of its workers: one that is still starting does not hear that it is to end."""
+        said = self.log.read_text()
+        if not all(f"Started worker-{number}" in said for number in (1, 2)):
+            return False
         try:
             return self.get("/api/health/live")[0] == 200
         except OSError:
