@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from pytest_django import Settings
 
-from audit import gauges, personal, retention, rounds, verifying
+from audit import personal, retention, verifying
 from audit.findings import Kind
 from audit.heads import Head
 from audit.models import (
@@ -20,14 +20,12 @@ from audit.models import (
     Segment,
     SegmentLeaves,
     UnsealedEvent,
-    Verification,
 )
 from audit.partitions import Week, create_ahead
 from audit.recording import Event, record
 from audit.sealing import seal
 from audit.verifying import verify
 from cerply import clock
-from tests.api.client import Api
 from tests.audit.evidence import (
     OURS,
     THEIRS,
@@ -342,40 +340,6 @@ def test_the_command_refuses_nonsense(options: dict[str, object]) -> None:
         call_command("verify_audit", **options)
 
 
-def test_the_job_goes_round_once_a_day(api: Api) -> None:
-    assert rounds.state().problems is None
-    assert rounds.go_on().startswith("Looked through 3 segments")
-    assert rounds.go_on().endswith("is finished.")
-    assert rounds.state().problems == 0
-    with clock.moved_to(clock.now() + timedelta(days=1)):
-        assert rounds.go_on().startswith("Looked through 3 segments")
-    assert Verification.objects.count() == 2
-    ready = api.get("/health/ready").body
-    assert ready["audit"]["problems"] == 0
-    assert ready["audit"]["verifiedAt"] is not None
-
-
-def test_the_job_goes_on_where_it_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    record_and_seal(1)
-    record_and_seal(1)
-    monkeypatch.setattr(verifying, "MOST_SEGMENTS", 1)
-    monkeypatch.setattr(rounds, "LONGEST_RUN", -1)
-    while not Verification.objects.exclude(finished_at=None).exists():
-        rounds.go_on()
-    [whole] = Verification.objects.all()
-    assert (whole.segments, whole.events, whole.problems, whole.findings) == (5, 9, 0, [])
-
-
-def test_the_job_alerts(caplog: pytest.LogCaptureFixture, api: Api) -> None:
-    [event] = record_and_seal()
-    tamper("DELETE FROM audit_events WHERE id = %s", [event])
-    rounds.go_on()
-    errors = [line.getMessage() for line in caplog.records if line.levelname == "ERROR"]
-    assert errors == [f"the audit does not verify: removed: event {event} of segment {newest()} was removed"]
-    assert rounds.state().problems == 1
-    assert api.get("/health/ready").body["audit"]["problems"] == 1
-
-
 def test_memory_does_not_grow_with_the_number_of_segments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verifying, "MOST_EVENTS", 4)
     monkeypatch.setattr(verifying, "MOST_SEGMENTS", 3)
@@ -404,16 +368,3 @@ def test_what_is_not_sealed_is_not_dropped(settings: Settings, caplog: pytest.Lo
     retention.clean_up()
     assert "is not dropped: some of its audit events are not sealed" in caplog.text
     assert AuditEvent.objects.filter(id__lt=Week(moment).bounds[1]).count() == 2
-
-
-def test_metrics_tell_when_it_was_verified_and_what_was_found() -> None:
-    assert (list(gauges.verified_age()), list(gauges.holds())) == ([((), float("inf"))], [])
-    now = clock.now()
-    with clock.moved_to(now):
-        rounds.go_on()
-    with clock.moved_to(now + timedelta(hours=2)):
-        assert (list(gauges.verified_age()), list(gauges.holds())) == ([((), 7200.0)], [((), 1.0)])
-    tamper("UPDATE audit_events SET actor_label = 'somebody else'")
-    with clock.moved_to(now + timedelta(days=2)):
-        rounds.go_on()
-        assert list(gauges.holds()) == [((), 0.0)]
