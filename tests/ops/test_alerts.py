@@ -197,7 +197,8 @@ def test_a_server_that_is_made_to_fail_is_told_of(tmp_path: Path) -> None:
             r"About (\d+) downloads of certificates failed within an hour\.", told["annotations"]["summary"]
         )
         # Prometheus goes on in a straight line from the last sample to now, a scrape later at most.
-        assert summary and 7 <= int(summary[1]) <= 15
+        assert summary
+        assert 7 <= int(summary[1]) <= 15
         assert told["annotations"]["runbook_url"] == "docs/runbook.md#cerplydownloadsfail"
         assert watching.value(failures) == 7
         # It is told of once it lasts.
