@@ -16,7 +16,8 @@ from limits import parse
 from cerply import clock, mail_providers, seal
 
 SHORTEST_SECRET = 32
-PUBLISHED_SECRETS = frozenset({"dev-admin-token-12345", "development-secret-key-not-for-production"})
+PUBLISHED_ADMIN_TOKEN = "dev-admin-token-12345"  # noqa: S105 - published
+PUBLISHED_SECRETS = frozenset({PUBLISHED_ADMIN_TOKEN, "development-secret-key-not-for-production"})
 # What the documentation shows. It opens development and test, and nothing else.
 DEMO_TOKENS = frozenset(
     f"demo-{who}-token"

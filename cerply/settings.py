@@ -47,7 +47,9 @@ if not RELAXED and not HTTPS:
 SECRET_KEY = env.secret("SECRET_KEY", "development-secret-key-not-for-production")
 SECRET_KEY_FALLBACKS = env.former_secrets("SECRET_KEY_FALLBACKS")
 ADMIN_TOKEN = env.admin_token()
-ADMIN_TOKEN_IS_IGNORED = bool(env.text("ADMIN_TOKEN")) and not ADMIN_TOKEN
+# What is tried, to see that nobody takes it; see `cerply.management.deploy_checks`.
+ADMIN_TOKEN_AS_GIVEN = env.text("ADMIN_TOKEN")
+ADMIN_TOKEN_IS_IGNORED = bool(ADMIN_TOKEN_AS_GIVEN) and not ADMIN_TOKEN
 KEY_ENCRYPTION_KEYS = env.encryption_keys("KEY_ENCRYPTION_KEYS", "ZGV2ZWxvcG1lbnQta2V5LW5vdC1mb3ItcHJvZHVjdGk=")
 # None: PDFs are not sealed.
 PDF_SEAL = env.seal("PDF_SEAL_CERTIFICATE", "PDF_SEAL_KEY")
