@@ -10,10 +10,14 @@ class Migration(migrations.Migration):
     operations = [
         migrations.SeparateDatabaseAndState(
             database_operations=[
+                # One that was left half built is built anew.
+                migrations.RunSQL(
+                    "DROP INDEX CONCURRENTLY IF EXISTS shares_artefact_counted_once", migrations.RunSQL.noop
+                ),
                 migrations.RunSQL(
                     "CREATE UNIQUE INDEX CONCURRENTLY shares_artefact_counted_once"
                     " ON shares (learner_id, artefact_id) WHERE NOT is_repeat",
-                    "DROP INDEX CONCURRENTLY shares_artefact_counted_once",
+                    "DROP INDEX CONCURRENTLY IF EXISTS shares_artefact_counted_once",
                 ),
             ],
             state_operations=[

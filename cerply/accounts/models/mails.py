@@ -29,7 +29,7 @@ class OwedLink(models.Model):
     requested_at = models.DateTimeField(default=clock.now)
     due_at = models.DateTimeField(default=clock.now)
     attempts = models.PositiveSmallIntegerField(default=0)
-    request_id = models.CharField(max_length=128, blank=True, default="")
+    request_id = models.CharField(max_length=128, blank=True, default="", db_default="")
 
     objects = OwedLinkQuerySet.as_manager()
 
