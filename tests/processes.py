@@ -14,9 +14,10 @@ START = "import os, signal\nimport django\n\ndjango.setup()\n"
 
 def environment() -> dict[str, str]:
     """The variables of a process that works on the database and the files of this test."""
-    url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
+    url = urlsplit(os.environ["DATABASE_URL"])
     return os.environ | {
-        "DATABASE_URL": url.geturl(),
+        # With both slashes also where no host is between them, as PostgreSQL's own programs want it.
+        "DATABASE_URL": f"{url.scheme}://{url.netloc}/{connection.settings_dict['NAME']}?{url.query}",
         "DJANGO_SETTINGS_MODULE": "cerply.settings",
         "MEDIA_ROOT": str(settings.MEDIA_ROOT),
     }

@@ -1,10 +1,6 @@
 """From the first release to this one, with data in it, and back, and forth again."""
 
-import json
-from typing import Any
-
 import pytest
-from django.db import connection
 
 from audit.sealing import seal
 from audit.verifying import verify
@@ -14,6 +10,7 @@ from certificates.signing import is_intact
 from notifications.models import ManagerNotification
 from tests.api.client import Api
 from tests.factories import ACTOR, Cast, complete, give_answers, make_cast, make_track
+from tests.management.books import books, columns, lost
 from tests.management.scratch import migrate, migrate_to, scratch_database
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
@@ -30,45 +27,6 @@ FIRST = {
 }
 # Which tables 0.1.0 used that are gone, and why nobody misses them while it still runs.
 GONE = {"feature_catch_ups": "a job's place in its work: the job fails until its worker is replaced"}
-# What Django and the queue keep for themselves, and the parts of a table that stand for the whole.
-OTHERS = ("django_", "auth_", "audit_events_")
-
-type Books = dict[str, list[dict[str, Any]]]
-
-COLUMNS = """
-    SELECT table_name, column_name, is_nullable = 'NO' AND column_default IS NULL AND is_identity = 'NO'
-      FROM information_schema.columns WHERE table_schema = current_schema()
-"""
-
-
-def columns() -> dict[tuple[str, str], bool]:
-    """Of each table of ours, and whether a row must say something for it."""
-    with connection.cursor() as cursor:
-        cursor.execute(COLUMNS)
-        return {(table, name): needed for table, name, needed in cursor.fetchall() if not table.startswith(OTHERS)}
-
-
-def books() -> Books:
-    """Every row of every table of ours."""
-    found = {}
-    with connection.cursor() as cursor:
-        for table in sorted({table for table, _ in columns()}):
-            cursor.execute(f'SELECT to_jsonb(t)::text FROM "{table}" AS t')  # noqa: S608
-            found[table] = [json.loads(row) for (row,) in cursor.fetchall()]
-    return found
-
-
-def lost(before: Books, after: Books) -> Books:
-    """Rows that are there no more or say something else, by what both schemas have a table and columns for."""
-    found = {}
-    for table, rows in before.items():
-        if not rows or table not in after:
-            continue
-        names = rows[0].keys() & (after[table] or rows)[0].keys()
-        kept = [{name: row[name] for name in names} for row in after[table]]
-        if gone := [row for row in rows if {name: row[name] for name in names} not in kept]:
-            found[table] = gone
-    return found
 
 
 def live() -> Cast:
