@@ -1,13 +1,17 @@
 """The installation's Ed25519 key that signs heads. Its private half is encrypted at rest (`cerply.encryption`)."""
 
+from collections.abc import Iterator
+from functools import partial
+
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from django.db import IntegrityError, transaction
 
 from audit.models import AuditKey, EventType
+from audit.models.evidence import AuditKeyQuerySet
 from audit.recording import Event, record
 from cerply import clock
-from cerply.encryption import KeyUnavailable, decrypt, encrypt
+from cerply.encryption import KeyUnavailable, Secret, decrypt, encrypt
 from cerply.permissions import Actor
 
 
@@ -62,6 +66,18 @@ def has_signed(key: AuditKey, signature: bytes, message: bytes) -> bool:
     return True
 
 
+def secrets() -> Iterator[Secret]:
+    """The private halves of all keys."""
+    for key in AuditKey.objects.order_by("created_at", "id"):
+        sealed = bytes(key.sealed_private_key)
+        row = AuditKey.objects.filter(id=key.id, sealed_private_key=sealed)
+        yield Secret(sealed, _bound_to(key), _named(key), partial(_replace, row))
+
+
+def _replace(row: AuditKeyQuerySet, sealed: bytes) -> int:
+    return row.update(sealed_private_key=sealed)
+
+
 def _create(event: EventType, actor: Actor) -> AuditKey:
     private_key = Ed25519PrivateKey.generate()
     key = AuditKey(public_key=private_key.public_key().public_bytes_raw())
@@ -72,8 +88,12 @@ def _create(event: EventType, actor: Actor) -> AuditKey:
 
 
 def _private_key(key: AuditKey) -> Ed25519PrivateKey:
-    opened = decrypt(bytes(key.sealed_private_key), _bound_to(key), f"audit key {key.id}")
+    opened = decrypt(bytes(key.sealed_private_key), _bound_to(key), _named(key))
     return Ed25519PrivateKey.from_private_bytes(opened)
+
+
+def _named(key: AuditKey) -> str:
+    return f"audit key {key.id}"
 
 
 def _bound_to(key: AuditKey) -> bytes:

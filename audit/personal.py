@@ -102,6 +102,7 @@ IMPERSONAL: Mapping[EventType, frozenset[str]] = {
     EventType.AUDIT_EXPORTED: frozenset({"what", "format", "filters"}),
     EventType.AUDIT_KEY_CREATED: frozenset({"publicKey"}),
     EventType.AUDIT_KEY_ROTATED: frozenset({"publicKey"}),
+    EventType.SECRETS_ENCRYPTED_ANEW: frozenset({"secrets"}),
 }
 
 

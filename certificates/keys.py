@@ -3,6 +3,8 @@
 At rest it is the 32 bytes of the key as `cerply.encryption` encrypts them, bound to the organization and the key's id.
 """
 
+from collections.abc import Iterator
+from functools import partial
 from typing import Protocol
 from uuid import UUID, uuid4
 
@@ -13,9 +15,10 @@ from audit.models import EventType
 from audit.recording import Event, record
 from cerply import clock
 from cerply.accounts.models import Organization
-from cerply.encryption import decrypt, encrypt
+from cerply.encryption import Secret, decrypt, encrypt
 from cerply.permissions import Actor
 from certificates.models import SigningKey, StatusList
+from certificates.models.issuers import SigningKeyQuerySet
 from ops.wake import enqueue
 
 
@@ -89,6 +92,18 @@ def compromise(key_id: UUID, *, actor: Actor, reason: str) -> SigningKey:
     return key
 
 
+def secrets() -> Iterator[Secret]:
+    """The private halves of all keys."""
+    for key in SigningKey.objects.order_by("created_at", "id"):
+        sealed = bytes(key.sealed_private_key)
+        row = SigningKey.objects.filter(id=key.id, sealed_private_key=sealed)
+        yield Secret(sealed, _bound_to(key), _named(key), partial(_replace, row))
+
+
+def _replace(row: SigningKeyQuerySet, sealed: bytes) -> int:
+    return row.update(sealed_private_key=sealed)
+
+
 def _create(organization_id: UUID, event: EventType, actor: Actor) -> SigningKey:
     private_key = Ed25519PrivateKey.generate()
     key = SigningKey(
@@ -102,7 +117,11 @@ def _create(organization_id: UUID, event: EventType, actor: Actor) -> SigningKey
 
 
 def _unseal(key: SigningKey) -> bytes:
-    return decrypt(bytes(key.sealed_private_key), _bound_to(key), f"signing key {key.id}")
+    return decrypt(bytes(key.sealed_private_key), _bound_to(key), _named(key))
+
+
+def _named(key: SigningKey) -> str:
+    return f"signing key {key.id}"
 
 
 def _bound_to(key: SigningKey) -> bytes:

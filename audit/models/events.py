@@ -102,6 +102,7 @@ class EventType(models.TextChoices):
     AUDIT_EXPORTED = "audit_exported", "Audit exported"
     AUDIT_KEY_CREATED = "audit_key_created", "Audit key created"
     AUDIT_KEY_ROTATED = "audit_key_rotated", "Audit key rotated"
+    SECRETS_ENCRYPTED_ANEW = "secrets_encrypted_anew", "Secrets encrypted anew"
 
 
 def event_types() -> list[tuple[str, str]]:

@@ -158,7 +158,7 @@ def keys(installation: Installation) -> str:
     """Those that sign can be opened here, and a verifier finds an issuer's where her credentials say."""
     opened = 0
     try:
-        for key in SigningKey.objects.active().iterator():
+        for key in SigningKey.objects.active():
             LocalSigner(key)
             opened += 1
     except KeyUnavailable as exc:

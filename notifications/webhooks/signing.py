@@ -7,12 +7,14 @@ import base64
 import hashlib
 import hmac
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 from cerply import clock
-from cerply.encryption import decrypt, encrypt
+from cerply.encryption import Secret, decrypt, encrypt
 from notifications.models import WebhookEndpoint
+from notifications.models.webhooks import WebhookEndpointQuerySet
 
 PREFIX = "whsec_"
 LENGTH = 32
@@ -34,12 +36,28 @@ def put_new_secret(endpoint: WebhookEndpoint, *, overlap: timedelta = OVERLAP) -
     return PREFIX + base64.b64encode(secret).decode()
 
 
+def sealed_secrets() -> Iterator[Secret]:
+    """Those of all endpoints; of former ones, while they count."""
+    for endpoint in WebhookEndpoint.objects.order_by("id"):
+        names = ["sealed_secret"]
+        if endpoint.former_until and endpoint.former_until > clock.now():
+            names.append("former_sealed_secret")
+        for name in names:
+            sealed = bytes(getattr(endpoint, name))
+            row = WebhookEndpoint.objects.filter(id=endpoint.id, **{name: sealed})
+            yield Secret(sealed, _bound_to(endpoint), _named(endpoint), partial(_replace, row, name))
+
+
+def _replace(row: WebhookEndpointQuerySet, name: str, sealed: bytes) -> int:
+    return row.update(**{name: sealed})
+
+
 def secrets_of(endpoint: WebhookEndpoint, moment: datetime) -> list[bytes]:
     """Those that sign, the newest first."""
     sealed = [endpoint.sealed_secret]
     if endpoint.former_until and endpoint.former_until > moment:
         sealed.append(endpoint.former_sealed_secret)
-    return [decrypt(bytes(each), _bound_to(endpoint), f"webhook endpoint {endpoint.id}") for each in sealed]
+    return [decrypt(bytes(each), _bound_to(endpoint), _named(endpoint)) for each in sealed]
 
 
 def signed_headers(message_id: str, moment: datetime, body: bytes, keys: Sequence[bytes]) -> dict[str, str]:
@@ -52,6 +70,10 @@ def signed_headers(message_id: str, moment: datetime, body: bytes, keys: Sequenc
         "webhook-timestamp": timestamp,
         "webhook-signature": " ".join(f"v1,{signature}" for signature in signatures),
     }
+
+
+def _named(endpoint: WebhookEndpoint) -> str:
+    return f"webhook endpoint {endpoint.id}"
 
 
 def _bound_to(endpoint: WebhookEndpoint) -> bytes:
