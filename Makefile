@@ -14,10 +14,14 @@ demo: setup
 demo-reset: setup
 	@exec $(PYTHON) -m cerply.management.demo --reset
 
-# What pyproject.toml asks for and nothing of where it comes from; pins stay as they are, as far as they may.
+# What pyproject.toml asks for and nothing of where it comes from; pins stay as they are, as far as they may. The image
+# has no use for what only development needs.
+COMPILE = .venv/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.12 --generate-hashes \
+	--no-emit-index-url --custom-compile-command "make lock"
+
 lock: setup
-	.venv/bin/uv pip compile pyproject.toml --quiet --group dev --universal --python-version 3.12 \
-		--generate-hashes --no-emit-index-url --custom-compile-command "make lock" -o requirements.lock
+	$(COMPILE) --group dev -o requirements.lock
+	$(COMPILE) --constraint requirements.lock -o requirements-production.lock
 
 # The slow ones wait for processes most of the time: two at once, each with a database of its own.
 test: setup checkers interop
