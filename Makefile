@@ -23,13 +23,13 @@ lock: setup
 	$(COMPILE) --group dev -o requirements.lock
 	$(COMPILE) --constraint requirements.lock -o requirements-production.lock
 
-# The slow ones wait for processes most of the time: two at once, each with a database of its own.
+# Two at once, each with a database of its own.
 test: setup checkers interop
-	$(TEST_ENVIRONMENT) $(WITH_DATABASE) $(PYTHON) -m pytest -q -m "not slow"
+	$(TEST_ENVIRONMENT) $(WITH_DATABASE) $(PYTHON) -m pytest -q -m "not slow" -n 2
 	$(TEST_ENVIRONMENT) $(WITH_DATABASE) $(PYTHON) -m pytest -q -m slow -n 2
 
 test-fast: setup checkers
-	$(TEST_ENVIRONMENT) $(WITH_DATABASE) $(PYTHON) -m pytest -q -m "not slow"
+	$(TEST_ENVIRONMENT) $(WITH_DATABASE) $(PYTHON) -m pytest -q -m "not slow" -n 2
 
 lint: setup
 	$(PYTHON) -m ruff check

@@ -74,7 +74,7 @@ KPIS_REQUIRE_AUTH = env.flag("KPIS_REQUIRE_AUTH")
 # How many seconds a page should wait before it asks again what is new in an inbox.
 POLL_INTERVAL = env.number("POLL_INTERVAL", 15, least=1)
 
-# Requests that may be made in each process, in the notation of the `limits` library, by class.
+# Requests that may be made in a while, in the notation of the `limits` library, by class.
 RATE_LIMITS = {
     "api": env.rate("RATE_LIMIT_API", "1000/second"),
     "anonymous": env.rate("RATE_LIMIT_ANONYMOUS", "1000/second" if RELAXED else "20/second"),
@@ -86,6 +86,9 @@ RATE_LIMITS = {
     # To look into a file that a stranger made takes up to a second of CPU.
     "files": env.rate("RATE_LIMIT_FILES", "1000/second" if RELAXED else "20/minute"),
 }
+# Those of them that all processes count together, for they are there to stop who guesses; each counts the others alone.
+SHARED_RATE_CLASSES = frozenset({"sign_in", "sign_in_email", "password_link_email", "verification", "files"})
+SHARED_COUNTS = "database://"
 # How many proxies in front of us append to X-Forwarded-For; 0: the peer's address is the client's.
 TRUSTED_PROXIES = env.number("TRUSTED_PROXIES", 0)
 
@@ -326,6 +329,7 @@ Q_CLUSTER = {
 # where a job is not to run at any hour, ``within`` says how late that may be.
 JOBS: dict[str, dict[str, Any]] = {
     "cleanup_idempotency_keys": {"run": "ops.idempotency.clean_up", "cron": "0 2 * * *"},
+    "clear_rate_counts": {"run": "ops.counting.clear_expired", "cron": "*/30 * * * *"},
     "clear_sessions": {"run": "cerply.accounts.signing_in.clear_sessions", "cron": "30 2 * * *"},
     "cleanup_notifications": {"run": "notifications.retention.clean_up", "cron": "45 2 * * *"},
     "cleanup_audit_events": {"run": "audit.retention.clean_up", "cron": "0 3 * * 0"},

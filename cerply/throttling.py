@@ -1,4 +1,7 @@
-"""Rate limits per caller, client address or e-mail address and class of request, counted in this process."""
+"""Rate limits per caller, client address or e-mail address and class of request.
+
+Each process counts for itself, but the classes in ``settings.SHARED_RATE_CLASSES`` are counted by all together.
+"""
 
 import time
 from functools import cache
@@ -9,7 +12,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.http import HttpRequest
 from limits import RateLimitItem, parse
-from limits.storage import MemoryStorage
+from limits.storage import storage_from_string
 from limits.strategies import FixedWindowRateLimiter
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
@@ -22,8 +25,8 @@ if TYPE_CHECKING:  # it imports this module for its defaults
 
 
 @cache
-def _limiter() -> FixedWindowRateLimiter:
-    return FixedWindowRateLimiter(MemoryStorage())
+def _limiter(storage: str) -> FixedWindowRateLimiter:
+    return FixedWindowRateLimiter(storage_from_string(storage))
 
 
 @cache
@@ -34,8 +37,9 @@ def _limit(text: str) -> RateLimitItem:
 def spend(rate_class: str, who: str) -> None:
     """Counts one request of theirs. Raises `RateLimited` past the limit of the class."""
     limit = _limit(settings.RATE_LIMITS[rate_class])
-    if not _limiter().hit(limit, rate_class, who):
-        window = _limiter().get_window_stats(limit, rate_class, who)
+    limiter = _limiter(settings.SHARED_COUNTS if rate_class in settings.SHARED_RATE_CLASSES else "memory://")
+    if not limiter.hit(limit, rate_class, who):
+        window = limiter.get_window_stats(limit, rate_class, who)
         raise RateLimited(ceil(window.reset_time - time.time()))
 
 

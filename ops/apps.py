@@ -14,8 +14,9 @@ class OpsConfig(AppConfig):
     def ready(self) -> None:
         from django_q.signals import post_spawn
 
-        # Whoever tells the metrics tells of each tally, from 0 on.
-        import ops.broker  # noqa: F401
+        # Whoever tells the metrics tells of each tally, from 0 on; the counts are known to `limits` by their scheme.
+        import ops.broker
+        import ops.counting  # noqa: F401
         from ops import gauges, heartbeats, orphans, watching
 
         post_migrate.connect(after_migrate, sender=self)

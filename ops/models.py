@@ -246,3 +246,21 @@ class TallyRow(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} {self.value}: {self.amount}"
+
+
+class RateCount(models.Model):
+    """How often somebody has asked, in a window that ends."""
+
+    key = models.CharField(primary_key=True, max_length=64)
+    count = models.PositiveIntegerField()
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "rate_counts"
+        indexes = [
+            # The job that forgets what is over.
+            models.Index(fields=["expires_at"], name="rate_counts_by_end")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.count} until {self.expires_at:%H:%M:%S}"

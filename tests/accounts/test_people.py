@@ -92,7 +92,7 @@ BAD = [
     {"externalId": ""},
     {"externalId": "x" * 256},
     {"password": "short"},
-    {"id": str(uuid4())},
+    {"id": "3f2504e0-4f89-41d3-9a0c-0305e82c3301"},
 ]
 
 
