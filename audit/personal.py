@@ -49,6 +49,8 @@ IMPERSONAL: Mapping[EventType, frozenset[str]] = {
     EventType.WEBHOOK_REPLAYED: frozenset({"deliveryId", "since", "alsoTaken", "number"}),
     EventType.SIGNED_IN: frozenset(),
     EventType.SIGN_IN_FAILED: frozenset(),
+    EventType.LOCKED_OUT: frozenset(),
+    EventType.LOCKOUT_LIFTED: frozenset(),
     EventType.SIGNED_OUT: frozenset(),
     EventType.PASSWORD_LINK_REQUESTED: frozenset(),
     EventType.PASSWORD_CHANGED: frozenset(),

@@ -121,6 +121,8 @@ def logging_config(*, json: bool, level: str) -> dict[str, Any]:
         },
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
+            # What it says is in the audit, and is a line of `[audit]`.
+            "axes": {"level": "ERROR"},
             "django": {"handlers": [], "level": "INFO", "propagate": True},
             # A 4xx is the client's business, and each request has its line.
             "django.request": {"level": "ERROR"},

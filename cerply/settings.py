@@ -108,6 +108,7 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "django.contrib.staticfiles",
     "anymail",
+    "axes",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -181,7 +182,22 @@ DATABASES["default"]["OPTIONS"] = DATABASES["default"].get("OPTIONS", {}) | {"co
 # -- who may come in --
 
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["cerply.accounts.backends.EmailBackend"]
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "cerply.accounts.backends.EmailBackend"]
+# Whoever fails so often with one e-mail address, from one client address, is locked out of it for a while.
+AXES_FAILURE_LIMIT = env.number("SIGN_IN_FAILURES", 10, least=1)
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+# A try while she is locked out does not make it longer.
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_USERNAME_FORM_FIELD = "username"
+AXES_USERNAME_CALLABLE = "cerply.accounts.lockout.email_of"
+AXES_CLIENT_IP_CALLABLE = "cerply.accounts.lockout.address_of"
+AXES_CLIENT_STR_CALLABLE = "cerply.accounts.lockout.nobody"
+AXES_SENSITIVE_PARAMETERS = ["username", "email", "password", "next"]
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
@@ -194,8 +210,9 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
-# E-mail addresses are unique within an organization and among staff, which the system check cannot see.
-SILENCED_SYSTEM_CHECKS = ["auth.W004"]
+# E-mail addresses are unique within an organization and among staff, which the system check cannot see. Who is
+# locked out is told by the views, for the middleware of axes would answer the API with a page.
+SILENCED_SYSTEM_CHECKS = ["auth.W004", "axes.W002"]
 LOGIN_URL = "admin:login"
 PASSWORD_RESET_TIMEOUT = 24 * 60 * 60
 SESSION_COOKIE_AGE = 14 * 24 * 60 * 60

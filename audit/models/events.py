@@ -47,6 +47,8 @@ class EventType(models.TextChoices):
 
     SIGNED_IN = "signed_in", "Signed in"
     SIGN_IN_FAILED = "sign_in_failed", "Sign-in failed"
+    LOCKED_OUT = "locked_out", "Locked out"
+    LOCKOUT_LIFTED = "lockout_lifted", "Lock-out lifted"
     SIGNED_OUT = "signed_out", "Signed out"
     PASSWORD_LINK_REQUESTED = "password_link_requested", "Password link requested"  # noqa: S105 - a name
     PASSWORD_CHANGED = "password_changed", "Password changed"  # noqa: S105 - a name

@@ -13,7 +13,9 @@ class AccountsConfig(AppConfig):
     verbose_name = "People and organizations"
 
     def ready(self) -> None:
-        from cerply.accounts import signing_in
+        from axes.signals import user_locked_out
+
+        from cerply.accounts import lockout, signing_in
         from cerply.accounts.models import OwedLink
         from ops import gauges
 
@@ -22,4 +24,5 @@ class AccountsConfig(AppConfig):
         user_logged_in.connect(signing_in.audit_success, dispatch_uid="accounts.signed_in")
         user_logged_out.connect(signing_in.audit_end, dispatch_uid="accounts.signed_out")
         user_login_failed.connect(signing_in.audit_failure, dispatch_uid="accounts.sign_in_failed")
+        user_locked_out.connect(lockout.audit_lockout, dispatch_uid="accounts.locked_out")
         gauges.also_owed("owed_password_links", OwedLink.objects.all, since="requested_at")

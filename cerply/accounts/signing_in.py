@@ -1,6 +1,7 @@
 """Sessions: signing in with a password, and signing out. Single sign-on will come in here too."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from unfold.forms import AuthenticationForm
 from audit.models import EventType
 from audit.recording import Event, record
 from cerply import clock
+from cerply.accounts import lockout
 from cerply.accounts.backends import AmbiguousPassword
 from cerply.accounts.models import Organization, User
 from cerply.errors import Invalid, RateLimited, Unauthorized
@@ -36,12 +38,13 @@ class Ambiguous(Invalid):
 
 
 def sign_in(request: HttpRequest, email: str, password: str, organization_id: UUID | None) -> User:
-    """Begins a session. Raises `Unauthorized`, or `Ambiguous`."""
+    """Begins a session. Raises `Unauthorized`, `RateLimited` for who is locked out, or `Ambiguous`."""
     try:
         user = authenticate(request, username=email, password=password, organization_id=organization_id)
     except AmbiguousPassword as exc:
         raise Ambiguous(exc.organizations) from None
     if not isinstance(user, User):
+        lockout.refuse_locked(request, email)
         raise Unauthorized(WRONG)
     with transaction.atomic():
         # Locked against being deactivated, and still who she was when the password was checked.
@@ -59,7 +62,8 @@ def sign_out(request: HttpRequest) -> None:
 
 
 def clear_sessions() -> str:
-    """The job: deletes the sessions that have expired, a thousand at a time."""
+    """The job: deletes the sessions that have expired, a thousand at a time; and failures that count no more."""
+    lockout.clear_old()
     expired = Session.objects.filter(expire_date__lt=clock.now()).order_by("expire_date")
     deleted = 0
     while True:
@@ -101,18 +105,22 @@ class StaffSignInForm(AuthenticationForm):  # type: ignore[misc]
     def clean(self) -> dict[str, Any]:
         email, password = self.cleaned_data.get("username"), self.cleaned_data.get("password")
         if email is not None and password:
-            self.count_try(email)
+            with self.limits():
+                spend("sign_in", client_address(self.request))
+                spend_for_email("sign_in_email", email)
             self.user_cache = authenticate(self.request, username=email, password=password, staff=True)
             if self.user_cache is None:
+                with self.limits():
+                    lockout.refuse_locked(self.request, email)
                 raise self.get_invalid_login_error()
             self.confirm_login_allowed(self.user_cache)
         return dict(self.cleaned_data)
 
-    def count_try(self, email: str) -> None:
+    @contextmanager
+    def limits(self) -> Iterator[None]:
         """From the same purse as the API's sign-in."""
         try:
-            spend("sign_in", client_address(self.request))
-            spend_for_email("sign_in_email", email)
+            yield
         except RateLimited as exc:
             self.limited = exc
             raise ValidationError(f"Too many tries. Wait {exc.headers['Retry-After']} seconds.") from exc

@@ -1,5 +1,6 @@
 """The people: organizations, users, teams, the tokens that act for users, and what is owed to them by mail."""
 
+from cerply.accounts.models.lockouts import FailedSignIn
 from cerply.accounts.models.mails import HeadMail, OwedLink
 from cerply.accounts.models.people import (
     Membership,
@@ -13,6 +14,7 @@ from cerply.accounts.models.tokens import ApiToken
 
 __all__ = [
     "ApiToken",
+    "FailedSignIn",
     "HeadMail",
     "Membership",
     "Organization",
