@@ -97,9 +97,9 @@ TRUSTED_PROXIES = env.number("TRUSTED_PROXIES", 0)
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "*" if RELAXED else PUBLIC_HOST)
 CSRF_TRUSTED_ORIGINS = [f"https://{PUBLIC_HOST}"] if HTTPS else []
 INSTALLED_APPS = [
-    "unfold",
+    "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
-    "django.contrib.admin",
+    "cerply.admin_config.ConsoleConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -109,6 +109,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "anymail",
     "axes",
+    "django_otp",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -134,6 +135,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -213,9 +215,12 @@ AUTH_PASSWORD_VALIDATORS = [
 # E-mail addresses are unique within an organization and among staff, which the system check cannot see. Who is
 # locked out is told by the views, for the middleware of axes would answer the API with a page.
 SILENCED_SYSTEM_CHECKS = ["auth.W004", "axes.W002"]
+# Staff show a code of their authenticator as well; see `cerply.accounts.second_factor`.
+STAFF_SECOND_FACTOR = not RELAXED
 LOGIN_URL = "admin:login"
 PASSWORD_RESET_TIMEOUT = 24 * 60 * 60
 SESSION_COOKIE_AGE = 14 * 24 * 60 * 60
+STAFF_SESSION_AGE = 12 * 60 * 60
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"

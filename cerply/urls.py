@@ -8,6 +8,7 @@ from django.views.generic import RedirectView, TemplateView
 from cerply.accounts.admin.passwords import change_own
 from cerply.accounts.pages import SignInPage, SignOutPage
 from cerply.accounts.passwords import NewPasswordView
+from cerply.accounts.second_factor_pages import SecondFactorPage
 from cerply.accounts.signing_in import staff_sign_in
 from certificates.urls import for_people
 from certificates.urls import published as published_certificates
@@ -20,6 +21,7 @@ urlpatterns = [
     path("admin", RedirectView.as_view(pattern_name="admin:index", query_string=True)),
     path("favicon.ico", RedirectView.as_view(url=static("cerply/favicon.svg"))),
     path("admin/login/", staff_sign_in),
+    path("admin/second-factor/", SecondFactorPage.as_view(), name="second-factor"),
     path("admin/password_change/", admin.site.admin_view(change_own)),
     path("admin/", admin.site.urls),
     path(

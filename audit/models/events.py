@@ -49,6 +49,10 @@ class EventType(models.TextChoices):
     SIGN_IN_FAILED = "sign_in_failed", "Sign-in failed"
     LOCKED_OUT = "locked_out", "Locked out"
     LOCKOUT_LIFTED = "lockout_lifted", "Lock-out lifted"
+    SECOND_FACTOR_SHOWN = "second_factor_shown", "Second factor shown"
+    SECOND_FACTOR_FAILED = "second_factor_failed", "Second factor failed"
+    AUTHENTICATOR_ADDED = "authenticator_added", "Authenticator set up"
+    AUTHENTICATOR_REMOVED = "authenticator_removed", "Authenticator taken away"
     SIGNED_OUT = "signed_out", "Signed out"
     PASSWORD_LINK_REQUESTED = "password_link_requested", "Password link requested"  # noqa: S105 - a name
     PASSWORD_CHANGED = "password_changed", "Password changed"  # noqa: S105 - a name

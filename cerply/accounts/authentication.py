@@ -10,7 +10,7 @@ from rest_framework.request import Request
 
 from audit.models import EventType
 from audit.recording import Event, record
-from cerply.accounts import tokens
+from cerply.accounts import second_factor, tokens
 from cerply.accounts.models import User
 from cerply.errors import BadRequest, Unauthorized
 from cerply.permissions import ANONYMOUS, Caller, CallerKind
@@ -62,7 +62,7 @@ class CredentialAuthentication(BaseAuthentication):
 
     def by_session(self, request: Request) -> Found | None:
         user = request._request.user
-        if not isinstance(user, User) or not user.is_active:
+        if not isinstance(user, User) or not user.is_active or second_factor.is_owed(request._request):
             return None
         return user, user.caller(by_session=True)
 

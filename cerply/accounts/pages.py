@@ -14,10 +14,10 @@ from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 
-from cerply.accounts import serializers, signing_in
+from cerply.accounts import second_factor, serializers, signing_in
 from cerply.accounts.models import User
 from cerply.accounts.sentences import SENTENCES
-from cerply.accounts.signing_in import Ambiguous
+from cerply.accounts.signing_in import Ambiguous, Elsewhere
 from cerply.csrf import passes_csrf
 from cerply.errors import RateLimited, Unauthorized
 from cerply.languages import LANGUAGES, direction, language_of, preferred
@@ -48,7 +48,7 @@ class PageView(View):
         self.language = chosen if chosen in LANGUAGES else preferred(request.headers.get("Accept-Language", ""))
         response: HttpResponseBase
         try:
-            if isinstance(request.user, User):
+            if isinstance(request.user, User) and not second_factor.is_owed(request):
                 self.user, self.caller = request.user, request.user.caller(by_session=True)
                 self.language = language_of(self.user.locale)
             self.count()
@@ -141,6 +141,8 @@ class SignInPage(PageView):
         spend_for_email("sign_in_email", values["email"])
         try:
             signing_in.sign_in(request, values["email"], values["password"], values.get("organization"))
+        except Elsewhere:
+            return self.see(f"{reverse('admin:login')}?{urlencode({'next': self.next})}")
         except Unauthorized as exc:
             return self.form("wrong", exc.status)
         except Ambiguous as exc:

@@ -5,22 +5,24 @@ from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth import authenticate, login, logout
 from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from unfold.forms import AuthenticationForm
 
 from audit.models import EventType
 from audit.recording import Event, record
 from cerply import clock
-from cerply.accounts import lockout
+from cerply.accounts import lockout, second_factor
 from cerply.accounts.backends import AmbiguousPassword
 from cerply.accounts.models import Organization, User
-from cerply.errors import Invalid, RateLimited, Unauthorized
+from cerply.errors import Forbidden, Invalid, RateLimited, Unauthorized
 from cerply.permissions import ANONYMOUS
 from cerply.throttling import client_address, spend, spend_for_email
 
@@ -37,8 +39,18 @@ class Ambiguous(Invalid):
         self.organizations = sorted(organizations, key=lambda organization: organization.name)
 
 
+class Elsewhere(Forbidden):
+    """The session that begins in the admin counts everywhere."""
+
+    message = "Staff sign in at /admin/, with a second factor."
+
+
 def sign_in(request: HttpRequest, email: str, password: str, organization_id: UUID | None) -> User:
-    """Begins a session. Raises `Unauthorized`, `RateLimited` for who is locked out, or `Ambiguous`."""
+    """Begins a session.
+
+    Raises `Unauthorized`, `RateLimited` for who is locked out, `Ambiguous`, or `Elsewhere` for staff whose second
+    factor only the admin asks for.
+    """
     try:
         user = authenticate(request, username=email, password=password, organization_id=organization_id)
     except AmbiguousPassword as exc:
@@ -46,6 +58,8 @@ def sign_in(request: HttpRequest, email: str, password: str, organization_id: UU
     if not isinstance(user, User):
         lockout.refuse_locked(request, email)
         raise Unauthorized(WRONG)
+    if user.is_staff and settings.STAFF_SECOND_FACTOR:
+        raise Elsewhere
     with transaction.atomic():
         # Locked against being deactivated, and still who she was when the password was checked.
         same = User.objects.filter(id=user.id, is_active=True, session_epoch=user.session_epoch)
@@ -127,8 +141,12 @@ class StaffSignInForm(AuthenticationForm):  # type: ignore[misc]
 
 
 def staff_sign_in(request: HttpRequest) -> HttpResponse:
-    """The admin's page; its form alone could not answer 429."""
+    """The admin's page, and on to the second factor; its form alone could not answer 429."""
+    if second_factor.is_owed(request):
+        return HttpResponseRedirect(f"{reverse('second-factor')}?{request.GET.urlencode()}")
     response = admin.site.login(request)
+    if response.status_code == 302 and isinstance(request.user, User):
+        request.session.set_expiry(settings.STAFF_SESSION_AGE)
     form = response.context_data["form"] if isinstance(response, TemplateResponse) and response.context_data else None
     if isinstance(form, StaffSignInForm) and form.limited:
         response.status_code = form.limited.status

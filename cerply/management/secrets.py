@@ -9,6 +9,7 @@ from django.db import transaction
 from audit import keys as audit_keys
 from audit.models import EventType
 from audit.recording import Event, record
+from cerply.accounts import second_factor
 from cerply.encryption import KeyUnavailable, Secret
 from cerply.permissions import Actor
 from certificates import keys as signing_keys
@@ -28,7 +29,9 @@ class Encrypted:
 
 
 def every_secret() -> Iterator[Secret]:
-    return chain(signing_keys.secrets(), audit_keys.secrets(), webhook_secrets.sealed_secrets())
+    return chain(
+        signing_keys.secrets(), audit_keys.secrets(), webhook_secrets.sealed_secrets(), second_factor.sealed_keys()
+    )
 
 
 def encrypt_anew(*, actor: Actor, dry_run: bool = False) -> Encrypted:

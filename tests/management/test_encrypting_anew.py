@@ -141,6 +141,7 @@ def test_no_column_is_forgotten() -> None:
     }
     assert columns == {
         "AuditKey.sealed_private_key",
+        "Authenticator.sealed_key",
         "SigningKey.sealed_private_key",
         "WebhookEndpoint.former_sealed_secret",
         "WebhookEndpoint.sealed_secret",

@@ -1,5 +1,6 @@
 """People: members of organizations, and staff."""
 
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
@@ -15,11 +16,11 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, BooleanRadioF
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget
 
-from cerply.accounts import passwords, people
+from cerply.accounts import passwords, people, second_factor
 from cerply.accounts.models import ApiToken, Membership, Organization, Team, User
 from cerply.accounts.serializers import LOCALE
 from cerply.console import ConsoleAdmin, NothingForm, Question, actor_of, ask, change_url, links, list_link
-from cerply.errors import Invalid
+from cerply.errors import Forbidden, Invalid
 from cerply.identifiers import parse_uuid
 
 WIRE_NAMES = {attribute: name for name, attribute in people.FIELDS.items()}
@@ -88,7 +89,7 @@ class UserAdmin(ConsoleAdmin):
     sortable_by = ()
     ordering = ["-id"]
     wire_names = people.FIELDS
-    actions_detail = ["password_link", "trail"]
+    actions_detail = ["password_link", "reset_authenticator", "trail"]
 
     def find(self, queryset: Any, term: str, key: UUID | None) -> Any:
         return queryset.filter(id=key) if key else queryset.found_by(term)
@@ -161,6 +162,30 @@ class UserAdmin(ConsoleAdmin):
         except people.BadRows as exc:
             raise Invalid(exc.problems[0]) from exc
         obj.id, obj._state.adding = saved.people[0].id, False
+
+    def unfit_actions(self, row: User) -> Collection[str]:
+        return () if row.is_staff and second_factor.has_authenticator(row) else {"reset-authenticator"}
+
+    @action(description="Take the authenticator away", url_path="reset-authenticator")
+    def reset_authenticator(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        user = get_object_or_404(User, pk=object_id, organization=None)
+        question = Question(
+            title=f"Take the authenticator of {user.name} away?",
+            button="Take it away",
+            says=[
+                "Her sessions end.",
+                "Who has her password sets up another one. Be sure that it is she who asks.",
+            ],
+            form=NothingForm,
+        )
+
+        def do(values: dict[str, Any]) -> str:
+            if not getattr(request.user, "is_superuser", False):
+                raise Forbidden("Superusers alone take the authenticator of somebody away.")
+            second_factor.take_away(user, actor=actor_of(request.user))
+            return f"{user.name} sets up another authenticator at the next sign-in."
+
+        return ask(request, self, question, do, change_url(user))
 
     @action(description="Password link", url_path="password-link")
     def password_link(self, request: HttpRequest, object_id: str) -> HttpResponse:

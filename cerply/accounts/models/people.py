@@ -130,7 +130,7 @@ class UserQuerySet(TenantQuerySet["User"]):
         return self.filter(IsAnyOf("id", ArraySubquery(matching)))
 
 
-class User(AbstractBaseUser, PermissionsMixin):
+class User(AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager-missing]  # its second factors have a base without types
     """Somebody who may sign in: a member of one organization, or platform staff (of none)."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
