@@ -58,7 +58,7 @@ IMPERSONAL: Mapping[EventType, frozenset[str]] = {
     EventType.SIGNED_OUT: frozenset(),
     EventType.PASSWORD_LINK_REQUESTED: frozenset(),
     EventType.PASSWORD_CHANGED: frozenset(),
-    EventType.TOKEN_CREATED: frozenset({"userId", "expiresAt"}),
+    EventType.TOKEN_CREATED: frozenset({"userId", "expiresAt", "scopes"}),
     EventType.TOKEN_REVOKED: frozenset({"userId"}),
     EventType.ADMIN_TOKEN_USED: frozenset({"method"}),
     EventType.USER_CREATED: frozenset({"role"}),

@@ -2,6 +2,7 @@
 
 from typing import Any, Literal, cast
 
+from django.conf import settings
 from drf_spectacular.openapi import AutoSchema as SpectacularAutoSchema
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
@@ -87,8 +88,13 @@ def close_request_bodies(result: dict[str, Any], generator: Any, request: Any, p
         if schema.get("type") == "object" and "properties" in schema:
             schema.setdefault("additionalProperties", False)
     result.setdefault("components", {})["securitySchemes"] = {
-        "bearer": {"type": "http", "scheme": "bearer", "description": "An API token."},
-        "session": {"type": "apiKey", "in": "cookie", "name": "sessionid", "description": "Writes need X-CSRFToken."},
+        "bearer": {"type": "http", "scheme": "bearer", "description": "An API token, for its scopes alone."},
+        "session": {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": settings.SESSION_COOKIE_NAME,
+            "description": "Writes need X-CSRFToken.",
+        },
         "adminToken": {"type": "apiKey", "in": "header", "name": "X-Admin-Token", "description": "Reads only."},
     }
     return result

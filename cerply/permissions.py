@@ -16,6 +16,16 @@ class Role(TextChoices):
     AUDITOR = "auditor", "Auditor"
 
 
+class Scope(TextChoices):
+    """What an API token may be used for: a program that only sends answers needs to read nothing."""
+
+    READ = "read", "Read"
+    WRITE = "write", "Write"
+
+
+EVERY_SCOPE = frozenset(Scope)
+
+
 class CallerKind(StrEnum):
     ANONYMOUS = "anonymous"
     MEMBER = "member"
@@ -56,6 +66,8 @@ class Caller:
     role: Role | None = None
     token_id: UUID | None = None
     by_session: bool = False
+    # What her token is for; without a token, everything.
+    scopes: frozenset[Scope] = EVERY_SCOPE
 
     @property
     def id_to_match(self) -> UUID:

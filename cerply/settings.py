@@ -221,8 +221,11 @@ LOGIN_URL = "admin:login"
 PASSWORD_RESET_TIMEOUT = 24 * 60 * 60
 SESSION_COOKIE_AGE = 14 * 24 * 60 * 60
 STAFF_SESSION_AGE = 12 * 60 * 60
+# With this prefix browsers take it from this host alone, over TLS, whatever a neighbouring host sets (RFC 6265bis).
+SESSION_COOKIE_NAME = "__Host-sessionid" if HTTPS else "sessionid"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_HTTPONLY = True
+# Not Strict: whoever follows a link in an e-mail of ours would find herself signed out.
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"

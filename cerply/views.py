@@ -22,7 +22,7 @@ from cerply.errors import BadRequest, Forbidden, Invalid, MethodNotAllowed, Unau
 from cerply.identifiers import parse_uuid
 from cerply.pagination import Page
 from cerply.parsers import BODY_LIMIT, Body, read_body
-from cerply.permissions import ANONYMOUS, Caller, CallerKind
+from cerply.permissions import ANONYMOUS, Caller, CallerKind, Scope
 from cerply.requests import WRITES, current
 
 
@@ -57,6 +57,7 @@ class ApiView(APIView):
             self.body.refuse_unless_acceptable(self.content_types)
             self.check_feature()
             self.check_csrf()
+            self.check_scope()
             self.permit()
             response = self.perform(handler)
         except Exception as exc:
@@ -112,6 +113,13 @@ class ApiView(APIView):
         if self.caller.by_session and self.request.method in WRITES:
             csrf_is_there = passes_csrf(self.request._request)
             self.require(csrf_is_there, "Writing with a session needs its CSRF token in X-CSRFToken.")
+
+    def check_scope(self) -> None:
+        """403 for a token that was not made for this (RFC 6750, 3.1)."""
+        needed = Scope.WRITE if self.request.method in WRITES else Scope.READ
+        if not self.public and needed not in self.caller.scopes:
+            challenge = f'Bearer realm="cerply", error="insufficient_scope", scope="{needed.value}"'
+            raise Forbidden(f"This token has not the scope “{needed.value}”.", headers={"WWW-Authenticate": challenge})
 
     def permit(self) -> None:
         """403 for who may not; decided without telling whether the thing exists. The admin token writes nothing."""

@@ -13,7 +13,7 @@ from audit.recording import Event, record
 from cerply.accounts import second_factor, tokens
 from cerply.accounts.models import User
 from cerply.errors import BadRequest, Unauthorized
-from cerply.permissions import ANONYMOUS, Caller, CallerKind
+from cerply.permissions import ANONYMOUS, Caller, CallerKind, Scope
 
 LONGEST_SECRET = 512
 
@@ -49,7 +49,7 @@ class CredentialAuthentication(BaseAuthentication):
         token = tokens.find_usable(secret)
         if token is None:
             raise Unauthorized()
-        return token.user, token.user.caller(token.id)
+        return token.user, token.user.caller(token.id, scopes=frozenset(map(Scope, token.scopes)))
 
     def by_admin_token(self, request: Request) -> Found | None:
         """Where ``ADMIN_TOKEN`` does not count, the header is as if it were not there."""

@@ -39,6 +39,7 @@ def token(row: ApiToken) -> dict[str, Any]:
     return {
         "id": str(row.id),
         "name": row.name,
+        "scopes": row.scopes,
         "createdAt": rfc3339(row.created_at),
         "expiresAt": rfc3339(row.expires_at),
         "lastUsedAt": rfc3339(row.last_used_at) if row.last_used_at else None,

@@ -18,7 +18,7 @@ from cerply.fields import (
     TextField,
 )
 from cerply.pagination import PageShape
-from cerply.permissions import Role
+from cerply.permissions import Role, Scope
 
 LARGEST_BATCH = 1000
 MOST_PEOPLE_OF_A_TEAM = 1000
@@ -103,11 +103,19 @@ class Me(serializers.Serializer[Any]):
 class TokenInput(StrictSerializer):
     name = TextField()
     expiresAt = MomentField(required=False, help_text="At most a year ahead; left out, it is 90 days.")
+    scopes = serializers.ListField(
+        child=StrictChoiceField(Scope.choices),
+        required=False,
+        min_length=1,
+        max_length=len(Scope),
+        help_text="What it may be used for; left out, for all that the caller's own credential may.",
+    )
 
 
 class Token(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     name = serializers.CharField()
+    scopes = serializers.ListField(child=serializers.ChoiceField(Scope.choices))
     createdAt = MomentField()
     expiresAt = MomentField()
     lastUsedAt = MomentField(allow_null=True, help_text="To the minute.")

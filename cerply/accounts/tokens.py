@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -14,7 +15,7 @@ from cerply import clock
 from cerply.accounts.models import ApiToken, User
 from cerply.env import DEMO_SECRETS
 from cerply.errors import Unauthorized
-from cerply.permissions import Actor
+from cerply.permissions import EVERY_SCOPE, Actor, Scope
 
 INACTIVE = "Who is not active gets no token."
 PREFIX = "cerply_"
@@ -30,7 +31,13 @@ def digest(secret: str) -> bytes:
 
 @transaction.atomic
 def create(
-    user: User, name: str, *, expires_at: datetime, actor: Actor, secret: str | None = None
+    user: User,
+    name: str,
+    *,
+    expires_at: datetime,
+    actor: Actor,
+    scopes: Iterable[Scope] = EVERY_SCOPE,
+    secret: str | None = None,
 ) -> tuple[ApiToken, str]:
     """The token, and its secret, which nobody can show again. Raises `Unauthorized` for who was deactivated."""
     # Locked against being deactivated: what revokes her tokens either sees this one, or comes before it.
@@ -38,9 +45,19 @@ def create(
         raise Unauthorized(INACTIVE)
     secret = secret or PREFIX + secrets.token_urlsafe(32)
     token = ApiToken.objects.create(
-        organization_id=user.organization_id, user=user, name=name, digest=digest(secret), expires_at=expires_at
+        organization_id=user.organization_id,
+        user=user,
+        name=name,
+        scopes=sorted(set(scopes)),
+        digest=digest(secret),
+        expires_at=expires_at,
     )
-    metadata = {"name": name, "userId": str(user.id), "expiresAt": clock.rfc3339(expires_at)}
+    metadata = {
+        "name": name,
+        "userId": str(user.id),
+        "expiresAt": clock.rfc3339(expires_at),
+        "scopes": token.scopes,
+    }
     record(Event(EventType.TOKEN_CREATED, user.organization_id, "api_token", token.id, metadata), actor=actor)
     return token, secret
 

@@ -24,9 +24,13 @@ GOOD = {
 
 
 def start(**changes: str | None) -> subprocess.CompletedProcess[str]:
+    return told("settings.ADMIN_TOKEN", changes)
+
+
+def told(what: str, changes: dict[str, str | None]) -> subprocess.CompletedProcess[str]:
     variables = {name: value for name, value in (GOOD | changes).items() if value is not None}
     return subprocess.run(
-        [sys.executable, "-c", "from django.conf import settings; settings.DEBUG; print(repr(settings.ADMIN_TOKEN))"],
+        [sys.executable, "-c", f"from django.conf import settings; settings.DEBUG; print(repr({what}))"],
         env={"PATH": "/usr/bin:/bin", "DJANGO_SETTINGS_MODULE": "cerply.settings", **variables},
         cwd=CHECKOUT,
         capture_output=True,
@@ -204,3 +208,19 @@ def test_production_starts_with_a_seal_and_with_half_a_one_it_does_not(tmp_path:
         assert done.returncode != 0
         [line] = done.stderr.strip().splitlines()
         assert line.startswith(f"Cerply does not start: {missing} is not set")
+
+
+@pytest.mark.slow
+def test_production_asks_staff_for_more_and_gives_cookies_to_this_host_alone() -> None:
+    names = [
+        "STAFF_SECOND_FACTOR",
+        "SESSION_COOKIE_NAME",
+        "SESSION_COOKIE_SECURE",
+        "SESSION_COOKIE_HTTPONLY",
+        "SESSION_COOKIE_SAMESITE",
+        "SESSION_COOKIE_DOMAIN",
+        "CSRF_COOKIE_SECURE",
+        "CSRF_COOKIE_SAMESITE",
+    ]
+    said = told(f"[getattr(settings, name) for name in {names}]", {}).stdout
+    assert said.strip() == repr([True, "__Host-sessionid", True, True, "Lax", None, True, "Lax"])

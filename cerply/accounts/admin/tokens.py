@@ -12,20 +12,29 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import action
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from cerply import clock
 from cerply.accounts import tokens
 from cerply.accounts.models import ApiToken, User
 from cerply.console import ConsoleAdmin, NothingForm, Question, actor_of, ask, change_url
 from cerply.errors import Invalid
+from cerply.permissions import Scope
 
 LONGEST_VALIDITY = timedelta(days=365)
 
 
 class TokenForm(forms.ModelForm):
+    scopes = forms.MultipleChoiceField(
+        choices=Scope,
+        initial=list(Scope),
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+        help_text="What it may be used for.",
+    )
+
     class Meta:
         model = ApiToken
-        fields = ("user", "name", "expires_at")
+        fields = ("user", "name", "scopes", "expires_at")
 
     def clean_user(self) -> Any:
         user = self.cleaned_data["user"]
@@ -60,8 +69,19 @@ class ApiTokenAdmin(ConsoleAdmin):
 
     def get_fields(self, request: HttpRequest, obj: ApiToken | None = None) -> list[str]:
         if obj is None:
-            return ["user", "name", "expires_at"]
-        return ["id", "name", "user", "organization", "state", "created_at", "expires_at", "last_used_at", "revoked_at"]
+            return ["user", "name", "scopes", "expires_at"]
+        return [
+            "id",
+            "name",
+            "user",
+            "organization",
+            "scopes",
+            "state",
+            "created_at",
+            "expires_at",
+            "last_used_at",
+            "revoked_at",
+        ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: ApiToken | None = None) -> list[str]:
         return self.get_fields(request, obj) if obj else []
@@ -86,7 +106,11 @@ class ApiTokenAdmin(ConsoleAdmin):
         if values["user"].is_staff and not getattr(request.user, "is_superuser", False):
             raise Invalid({"user": ["Superusers alone make tokens for staff."]})
         made, secret = tokens.create(
-            values["user"], values["name"], expires_at=values["expires_at"], actor=actor_of(request.user)
+            values["user"],
+            values["name"],
+            expires_at=values["expires_at"],
+            scopes=map(Scope, values["scopes"]),
+            actor=actor_of(request.user),
         )
         obj.id, obj._state.adding = made.id, False
         self.message_user(request, f"The token, shown this once: {secret}", "warning")

@@ -18,7 +18,7 @@ from django.db.models.functions import Collate, Lower
 from cerply import clock
 from cerply.accounts.searching import OF_A_PERSON, IsAnyOf, Match, Prefixes
 from cerply.identifiers import uuid7
-from cerply.permissions import Caller, CallerKind, Role
+from cerply.permissions import EVERY_SCOPE, Caller, CallerKind, Role, Scope
 from cerply.tenancy import TenantQuerySet
 
 
@@ -217,11 +217,17 @@ class User(AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager-m
             raise ValueError(f"{self.id} is staff, and in no organization.")
         return self.organization_id
 
-    def caller(self, token_id: UUID | None = None, *, by_session: bool = False) -> Caller:
+    def caller(
+        self,
+        token_id: UUID | None = None,
+        *,
+        by_session: bool = False,
+        scopes: frozenset[Scope] = EVERY_SCOPE,
+    ) -> Caller:
         """Who she is to the rest of the program."""
-        if self.organization_id is None:
-            return Caller(CallerKind.STAFF, user_id=self.id, token_id=token_id, by_session=by_session)
-        return Caller(CallerKind.MEMBER, self.id, self.organization_id, Role(self.role or ""), token_id, by_session)
+        kind = CallerKind.STAFF if self.organization_id is None else CallerKind.MEMBER
+        role = Role(self.role) if self.role else None
+        return Caller(kind, self.id, self.organization_id, role, token_id, by_session, scopes)
 
 
 class Team(models.Model):

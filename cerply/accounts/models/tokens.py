@@ -3,13 +3,19 @@
 from datetime import datetime
 from typing import Self
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Value
 
 from cerply import clock
 from cerply.accounts.models.people import Organization, User
 from cerply.identifiers import uuid7
+from cerply.permissions import Scope
 from cerply.tenancy import TenantQuerySet
+
+
+def every_scope() -> list[str]:
+    return [Scope.READ.value, Scope.WRITE.value]
 
 
 class ApiTokenQuerySet(TenantQuerySet["ApiToken"]):
@@ -26,6 +32,9 @@ class ApiToken(models.Model):
     )
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="api_tokens")
     name = models.CharField(max_length=255)
+    scopes = ArrayField(
+        models.CharField(max_length=8, choices=Scope), default=every_scope, db_default=Value("{read,write}")
+    )
     digest = models.BinaryField(max_length=32, unique=True, editable=False)
     created_at = models.DateTimeField(default=clock.now, editable=False)
     expires_at = models.DateTimeField()
@@ -39,7 +48,12 @@ class ApiToken(models.Model):
         ordering = ["-created_at", "-id"]
         verbose_name = "API token"
         constraints = [
-            models.CheckConstraint(condition=Q(expires_at__gt=F("created_at")), name="api_tokens_expire_after_creation")
+            models.CheckConstraint(
+                condition=Q(expires_at__gt=F("created_at")), name="api_tokens_expire_after_creation"
+            ),
+            models.CheckConstraint(
+                condition=Q(scopes__contained_by=every_scope(), scopes__len__gt=0), name="api_tokens_scopes_are_known"
+            ),
         ]
         indexes = [
             # GET /api/auth/tokens, newest first.

@@ -12,6 +12,7 @@ from cerply.accounts import representation, serializers, tokens
 from cerply.accounts.models import ApiToken, User
 from cerply.errors import Forbidden, Invalid, NotFound
 from cerply.openapi import PAGE_PARAMETERS
+from cerply.permissions import Scope
 from cerply.requests import WRITES
 from ops.api import ApiView
 
@@ -48,7 +49,7 @@ class TokensView(OwnTokensView):
     @extend_schema(
         operation_id="createToken",
         summary="Make an API token",
-        description="One that is made with a token expires no later than that one.",
+        description="One that is made with a token expires no later than that one, and has no scope that it has not.",
         tags=TAGS,
         request=serializers.TokenInput,
         responses={201: serializers.CreatedToken},
@@ -61,7 +62,12 @@ class TokensView(OwnTokensView):
             raise Invalid({"expiresAt": ["Give a moment ahead, by a year at most."]})
         if self.caller.token_id:
             expires_at = min(expires_at, ApiToken.objects.get(id=self.caller.token_id).expires_at)
-        token, secret = tokens.create(self.user, values["name"], expires_at=expires_at, actor=self.caller.actor)
+        scopes = {Scope(name) for name in values.get("scopes", self.caller.scopes)}
+        if not scopes <= self.caller.scopes:
+            raise Invalid({"scopes": ["The token that makes it has fewer."]})
+        token, secret = tokens.create(
+            self.user, values["name"], expires_at=expires_at, scopes=scopes, actor=self.caller.actor
+        )
         return Response({**representation.token(token), "token": secret}, status=201)
 
 
