@@ -164,7 +164,7 @@ def test_the_last_superuser_stays_active(console: Client) -> None:
 
 def token_form(user: User) -> dict[str, Any]:
     tomorrow = clock.now() + timedelta(days=1)
-    form = {"user": str(user.id), "name": "robot"}
+    form = {"user": str(user.id), "name": "robot", "scopes": ["read", "write"]}
     return form | {"expires_at_0": f"{tomorrow:%Y-%m-%d}", "expires_at_1": f"{tomorrow:%H:%M:%S}"}
 
 
