@@ -179,6 +179,8 @@ FILE_UPLOAD_PERMISSIONS = 0o640
 
 DATABASES = {"default": env.database("DATABASE_URL")}
 DATABASES["default"] |= {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
+# Behind a pooler that gives each transaction another connection, no cursor lives longer than its transaction.
+DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = env.flag("DATABASE_IS_POOLED")
 DATABASES["default"]["OPTIONS"] = DATABASES["default"].get("OPTIONS", {}) | {"connect_timeout": 5}
 
 # -- who may come in --

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Programs of others with which the tests look at our PDFs, alerts and queue. Without them those tests are left out,
+# Programs of others with which the tests look at our PDFs, alerts and queue, or stand in front of the database. Without them those tests are left out,
 # unless CHECKERS=required.
 set -eu
 
-packages="qpdf poppler-utils zbar-tools redis-server prometheus"
+packages="qpdf poppler-utils zbar-tools redis-server prometheus pgbouncer"
 are_there() {
-    for program in qpdf pdfdetach pdftotext zbarimg redis-server prometheus promtool; do
+    for program in qpdf pdfdetach pdftotext zbarimg redis-server prometheus promtool pgbouncer; do
         command -v "$program" || return 1
     done
 }
