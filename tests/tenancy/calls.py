@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -256,18 +256,17 @@ def _document() -> Any:
 
 
 def call_as_ours(world: World, call: Call) -> Answer:
-    """What it does is for the caller to undo."""
     content = b"" if call.body is None else json.dumps(call.body).encode()
     headers = {"Authorization": f"Bearer {world.ours.tokens[call.role]}"}
     response = Client().generic(call.method, call.path, content, content_type="application/json", headers=headers)
     return Answer(response.status_code, bytes(response.getvalue()).decode(errors="replace"))
 
 
-def undone(world: World, call: Call) -> tuple[Answer, Any]:
-    """The answer, and theirs as it leaves it, where it has written anything; then it never was."""
+def undone(world: World, do: Callable[[], Any]) -> tuple[Any, Any]:
+    """What it returns, and theirs as it leaves it, where it has written anything; then it never was."""
     with transaction.atomic():
         before = rows_written()
-        answer = call_as_ours(world, call)
+        said = do()
         left = rows_of(world.theirs.organization) if rows_written() != before else None
         transaction.set_rollback(True)
-    return answer, left
+    return said, left

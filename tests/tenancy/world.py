@@ -65,16 +65,18 @@ class Side:
 class World:
     theirs: Side
     ours: Side
+    shared_track: Track
     # All that their rows have; and one of each table.
     their_ids: frozenset[str]
     their_samples: frozenset[str]
 
 
 def make_world() -> World:
-    theirs = _make_side(MARK)
+    shared = make_track(None, title="For everybody", items=1)
+    theirs = _make_side(MARK, shared)
     ids = [list(map(str, rows.values_list("pk", flat=True))) for rows in _querysets_of(theirs.organization)]
     samples = frozenset(each[0] for each in ids if each)
-    return World(theirs, _make_side("ours"), frozenset(chain.from_iterable(ids)), samples)
+    return World(theirs, _make_side("ours", shared), shared, frozenset(chain.from_iterable(ids)), samples)
 
 
 def rows_of(organization: Organization) -> dict[str, list[tuple[object, ...]]]:
@@ -94,7 +96,7 @@ def rows_written() -> dict[str, int]:
         return dict(cursor.fetchall())
 
 
-def _make_side(word: str) -> Side:
+def _make_side(word: str, shared: Track) -> Side:
     organization = make_organization(f"{word} works")
     people = {role: _make_person(organization, role, word) for role in Role}
     learner, manager = people[Role.LEARNER], people[Role.MANAGER]
@@ -105,13 +107,14 @@ def _make_side(word: str) -> Side:
     Item.objects.filter(id=item.id).update(external_id=f"{word}-item")
     endpoint, _ = make_endpoint(organization, f"https://{word}.example/hook", "certificate.issued")
     complete(learner, track)
+    complete(learner, shared)
     client_id, share_id = uuid4(), uuid4()
     give_answers(learner, track, 1, client_id=client_id)
     shares.share(learner, f"{word}-artefact", client_id=share_id, occurred_at=None, actor=ACTOR)
     slow = make_track(organization, title=f"{word} slow track")
     give(learner, slow, right=1, wrong=24)
     look(on=1)
-    certificate = Certificate.objects.get(learner=learner)
+    certificate = Certificate.objects.get(learner=learner, track=track)
     link, _ = sharing.share(certificate, actor=ACTOR)
     seal()
     found = {
