@@ -1,0 +1,8 @@
+from django.apps import AppConfig
+
+
+class CerplyConfig(AppConfig):
+    name = "cerply"
+
+    def ready(self) -> None:
+        from cerply import checks  # noqa: F401 - it registers them
