@@ -107,9 +107,12 @@ class NulMiddleware:
 
 
 class PolicyMiddleware(ContentSecurityPolicyMiddleware):
-    """What a page may load and run: as good as nothing, but in the admin its own files."""
+    """What a page may load, run and ask the browser for: as good as nothing, but in the admin its own files."""
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        response.headers.setdefault("Permissions-Policy", settings.PERMISSIONS_POLICY)
+        # The middleware for it comes after ours, and not to what is answered before.
+        response.headers.setdefault("X-Frame-Options", settings.X_FRAME_OPTIONS)
         if request.path.startswith("/admin/") and not hasattr(response, "_csp_config"):
             response.headers.setdefault(CSP.HEADER_ENFORCE, build_policy(settings.ADMIN_CSP))
         return super().process_response(request, response)

@@ -126,10 +126,11 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "cerply.requests.RequestIdMiddleware",
     "ops.watching.WatchMiddleware",
-    "cerply.requests.ProbeMiddleware",
-    "cerply.requests.NulMiddleware",
+    # Before whatever answers for itself, so that each answer has their headers.
     "django.middleware.security.SecurityMiddleware",
     "cerply.requests.PolicyMiddleware",
+    "cerply.requests.ProbeMiddleware",
+    "cerply.requests.NulMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -237,6 +238,8 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.flag("TRUST
 SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 X_FRAME_OPTIONS = "DENY"
+# What no page of ours asks a browser for, nor anything that is smuggled into one.
+PERMISSIONS_POLICY = "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"
 # What pages may load and run. No page has a script of its own in it, so that none that is smuggled in runs.
 SECURE_CSP: dict[str, list[str]] = {
     "default-src": [CSP.NONE],
