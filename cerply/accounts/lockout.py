@@ -6,6 +6,7 @@ is what the rate limit of ``sign_in_email`` is for.
 
 from collections.abc import Mapping
 from datetime import datetime
+from ipaddress import ip_address
 from math import ceil
 from typing import Any
 
@@ -29,9 +30,11 @@ def email_of(request: HttpRequest, credentials: Mapping[str, Any] | None) -> str
 
 
 def address_of(request: HttpRequest) -> str | None:
-    """``AXES_CLIENT_IP_CALLABLE``: of an IPv6 network its first address."""
-    address = client_address(request).partition("/")[0]
-    return None if address == "unknown" else address
+    """``AXES_CLIENT_IP_CALLABLE``: of an IPv6 network its first address; None, where it is not known."""
+    try:
+        return str(ip_address(client_address(request).partition("/")[0]))
+    except ValueError:
+        return None
 
 
 def nobody(*args: Any) -> str:
@@ -70,7 +73,6 @@ def lift(attempt: AccessAttempt, *, actor: Actor) -> None:
         record(Event(EventType.LOCKOUT_LIFTED, None, metadata={"email": attempt.username}), actor=actor)
 
 
-def clear_old() -> int:
+def clear_old() -> None:
     """Failures that count no more name people for nothing."""
-    deleted: int = AccessAttempt.objects.filter(attempt_time__lt=clock.now() - settings.AXES_COOLOFF_TIME).delete()[0]
-    return deleted
+    AccessAttempt.objects.filter(attempt_time__lt=clock.now() - settings.AXES_COOLOFF_TIME).delete()

@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.utils.decorators import method_decorator
-from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django.utils.http import urlencode
 from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 
@@ -27,7 +27,6 @@ from cerply.throttling import client_address, spend, spend_for_email
 HEADERS = {"Cache-Control": "private, no-store", "X-Robots-Tag": "noindex, nofollow"}
 # Where one is after signing in, unless one was on the way to another page.
 HOME = "/inbox"
-LONGEST_ADDRESS = 2000
 
 
 class PageView(View):
@@ -123,9 +122,7 @@ class SignInPage(PageView):
     @property
     def next(self) -> str:
         """Where to go from here, on this site alone."""
-        address = self.request.POST.get("next") or self.request.GET.get("next", "")
-        is_plain = address.startswith("/") and address.isprintable() and len(address) <= LONGEST_ADDRESS
-        return address if is_plain and url_has_allowed_host_and_scheme(address, allowed_hosts=None) else HOME
+        return signing_in.on_the_way_to(self.request, HOME)
 
     def get(self, request: HttpRequest) -> HttpResponse:
         return self.see(self.next) if self.user else self.form()

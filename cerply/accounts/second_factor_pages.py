@@ -8,7 +8,6 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.decorators import method_decorator
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views import View
 from django.views.decorators.cache import never_cache
 
@@ -34,9 +33,7 @@ class SecondFactorPage(View):
 
     @property
     def next(self) -> str:
-        address = self.request.POST.get("next") or self.request.GET.get("next", "")
-        safe = url_has_allowed_host_and_scheme(address, allowed_hosts=None)
-        return address if safe and address.startswith("/") else reverse("admin:index")
+        return signing_in.on_the_way_to(self.request, reverse("admin:index"))
 
     def get(self, request: HttpRequest) -> HttpResponse:
         return self.form()

@@ -14,6 +14,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 from unfold.forms import AuthenticationForm
 
 from audit.models import EventType
@@ -27,6 +28,7 @@ from cerply.permissions import ANONYMOUS
 from cerply.throttling import client_address, spend, spend_for_email
 
 STEP = 1000
+LONGEST_ADDRESS = 2000
 WRONG = "E-mail address and password do not match."
 AMBIGUOUS = "Several people have this address and password. Say in which organization."
 
@@ -37,6 +39,13 @@ class Ambiguous(Invalid):
     def __init__(self, organizations: Iterable[Organization]) -> None:
         super().__init__({"organization": [AMBIGUOUS]})
         self.organizations = sorted(organizations, key=lambda organization: organization.name)
+
+
+def on_the_way_to(request: HttpRequest, otherwise: str) -> str:
+    """Where to go after signing in: what ``next`` says, if it is on this site."""
+    address = request.POST.get("next") or request.GET.get("next", "")
+    is_plain = address.startswith("/") and address.isprintable() and len(address) <= LONGEST_ADDRESS
+    return address if is_plain and url_has_allowed_host_and_scheme(address, allowed_hosts=None) else otherwise
 
 
 class Elsewhere(Forbidden):

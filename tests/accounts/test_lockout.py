@@ -100,7 +100,7 @@ def test_the_pages_say_so_too(maya: Any) -> None:
     assert (answer.status_code, "Too many tries" in answer.content.decode()) == (429, True)
 
 
-@pytest.mark.parametrize("address", ["2001:db8::1", "unknown", ""])
+@pytest.mark.parametrize("address", ["2001:db8::1", "unknown", "", "no address"])
 def test_whatever_the_client_s_address_looks_like(maya: Any, address: str) -> None:
     lock_out(maya.email, address)
 

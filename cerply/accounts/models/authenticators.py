@@ -34,19 +34,13 @@ class Factor(ThrottlingMixin, Device):  # type: ignore[misc]  # the library has 
     def get_throttle_factor(self) -> int:
         return 1
 
-    def verify_token(self, token: str) -> bool:
-        """To be called with the row locked. What it changes is to be committed also when the answer is no."""
-        if not self.verify_is_allowed()[0]:
-            return False
-        if not self.takes(token):
+    def settle(self, passed: bool) -> bool:
+        """Saves what a try has changed, with the row locked: also that it failed, so that the next one waits."""
+        if passed:
+            self.throttle_reset()
+        else:
             self.throttle_increment()
-            return False
-        self.throttle_reset()
-        return True
-
-    def takes(self, token: str) -> bool:
-        """Whether the code is right; what makes it count once is saved by who calls."""
-        raise NotImplementedError
+        return passed
 
 
 class Authenticator(Factor):
@@ -75,7 +69,10 @@ class Authenticator(Factor):
     def key(self, key: bytes) -> None:
         self.sealed_key = encrypt(key, self.bound_to)
 
-    def takes(self, token: str) -> bool:
+    def verify_token(self, token: str) -> bool:
+        return bool(self.verify_is_allowed()[0]) and self.settle(self._takes(token))
+
+    def _takes(self, token: str) -> bool:
         if not (token.isascii() and token.isdigit() and len(token) == DIGITS):
             return False
         totp: Any = TOTP(self.key, STEP, digits=DIGITS)
@@ -103,7 +100,10 @@ class RecoveryCodes(Factor):
     def digest(code: str) -> str:
         return hashlib.sha256(code.replace("-", "").replace(" ", "").lower().encode()).hexdigest()
 
-    def takes(self, token: str) -> bool:
+    def verify_token(self, token: str) -> bool:
+        return bool(self.verify_is_allowed()[0]) and self.settle(self._takes(token))
+
+    def _takes(self, token: str) -> bool:
         digest = self.digest(token)
         if digest not in self.digests:
             return False
