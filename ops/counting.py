@@ -5,13 +5,14 @@ database has crashed it is empty, and everybody starts anew.
 """
 
 import hmac
+import time
 from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, connection
+from django.db.models.functions import Now
 from limits.storage import Storage
 
-from cerply import clock
 from ops.models import RateCount
 
 COUNT = """
@@ -62,14 +63,13 @@ class DatabaseStorage(Storage):
         RateCount.objects.filter(key=_hidden(key)).delete()
 
     def _running(self, key: str) -> tuple[int, float]:
-        now = clock.now()
-        row: Any = RateCount.objects.filter(key=_hidden(key), expires_at__gt=now).first()
-        return (row.count, row.expires_at.timestamp()) if row else (0, now.timestamp())
+        row: Any = RateCount.objects.filter(key=_hidden(key), expires_at__gt=Now()).first()
+        return (row.count, row.expires_at.timestamp()) if row else (0, time.time())
 
 
 def clear_expired() -> str:
     """The job: forgets windows that are over."""
-    deleted, _ = RateCount.objects.filter(expires_at__lt=clock.now()).delete()
+    deleted, _ = RateCount.objects.filter(expires_at__lt=Now()).delete()
     return f"Deleted {deleted} counts."
 
 
