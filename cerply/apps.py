@@ -5,4 +5,4 @@ class CerplyConfig(AppConfig):
     name = "cerply"
 
     def ready(self) -> None:
-        from cerply import checks  # noqa: F401 - it registers them
+        from cerply.management import checks  # noqa: F401 - it registers them

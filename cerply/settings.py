@@ -7,8 +7,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import environ
-from django.utils.csp import CSP
 
+from cerply import browsers
 from cerply.env import Env, refuse
 from cerply.logs import LEVELS, logging_config
 from cerply.mail import counted
@@ -238,33 +238,9 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.flag("TRUST
 SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 X_FRAME_OPTIONS = "DENY"
-# What no page of ours asks a browser for, nor anything that is smuggled into one.
-PERMISSIONS_POLICY = "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"
-# What pages may load and run. No page has a script of its own in it, so that none that is smuggled in runs.
-SECURE_CSP: dict[str, list[str]] = {
-    "default-src": [CSP.NONE],
-    "style-src": [CSP.SELF],
-    "img-src": [CSP.SELF],
-    "form-action": [CSP.SELF],
-    "base-uri": [CSP.NONE],
-    "frame-ancestors": [CSP.NONE],
-}
-# The admin's Alpine evaluates the attributes of its own templates, and both it and select2 set styles.
-ADMIN_CSP = SECURE_CSP | {
-    "script-src": [CSP.SELF, CSP.UNSAFE_EVAL],
-    "style-src": [CSP.SELF, CSP.UNSAFE_INLINE],
-    "img-src": [CSP.SELF, "data:"],
-    "font-src": [CSP.SELF],
-    "connect-src": [CSP.SELF],
-    "frame-src": [CSP.SELF],
-    "frame-ancestors": [CSP.SELF],
-}
-DOCS_CSP = SECURE_CSP | {
-    "script-src": [CSP.SELF, CSP.NONCE],
-    "style-src": [CSP.SELF, CSP.UNSAFE_INLINE],
-    "img-src": [CSP.SELF, "data:"],
-    "connect-src": [CSP.SELF],
-}
+# What pages may load, run and ask the browser for.
+SECURE_CSP, ADMIN_CSP, DOCS_CSP = browsers.PAGES, browsers.ADMIN, browsers.DOCS
+PERMISSIONS_POLICY = browsers.PERMISSIONS
 
 # -- mail --
 

@@ -6,15 +6,13 @@ left as they were. Each has an id by which the runbook names it.
 
 from collections.abc import Sequence
 from typing import Any
-from uuid import UUID
 
-from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import DatabaseError
 
-# The demo's organizations have ids that nobody gets by chance; see `cerply.management.demo_data`.
-DEMO_IDS = UUID(int=0xFFFF)
+from cerply.accounts.models import Organization
+from cerply.management.demo_data.people import ORGANIZATIONS, demo_id
 
 
 @register(Tags.security, deploy=True)
@@ -59,6 +57,6 @@ def check_demo_data(databases: Sequence[str] | None = None, **kwargs: Any) -> li
 def _has_demo_data() -> bool:
     """Not, where there is no table yet."""
     try:
-        return bool(apps.get_model("accounts", "Organization").objects.filter(id__lte=DEMO_IDS).exists())
+        return Organization.objects.filter(id__in=[demo_id(each.tail) for each in ORGANIZATIONS]).exists()
     except DatabaseError:
         return False
