@@ -14,6 +14,7 @@ from uuid import uuid4
 import pytest
 
 from audit.models import AuditEvent
+from cerply.accounts.models import User
 from certificates.models import Certificate
 from gamification.models import Attempt
 from ops.models import JobRun
@@ -86,11 +87,10 @@ def test_the_job_worker_does_its_work(pooled: dict[str, str]) -> None:
     assert not JobRun.objects.filter(outcome="gave_up").exists()
 
 
-def test_what_a_transaction_sets_is_gone_with_it_and_long_lists_need_no_cursor(pooled: dict[str, str]) -> None:
+def test_what_a_transaction_sets_is_gone_with_it(pooled: dict[str, str]) -> None:
     code = """
 from django.db import connection, transaction
 from cerply.management.schema import LIMIT
-from gamification.models import Attempt
 
 def shown():
     with connection.cursor() as cursor:
@@ -101,10 +101,32 @@ with transaction.atomic(), connection.cursor() as cursor:
     cursor.execute(LIMIT)
     assert shown() != "0"
 assert [shown() for _ in range(20)] == ["0"] * 20
-assert len(list(Attempt.objects.iterator(chunk_size=1))) == 0
 """
     done = run_python(code, **pooled)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("is_said", [True, False])
+def test_a_long_list_is_read_to_its_end_if_it_is_said_that_there_is_a_pooler(
+    pooled: dict[str, str], is_said: bool
+) -> None:
+    """While somebody else has the connection with which it began, for which a cursor would be needed."""
+    make_cast()
+    code = """
+import os
+import psycopg
+from cerply.accounts.models import User
+
+people = User.objects.order_by("id").iterator(chunk_size=1)
+found = [next(people)]
+with psycopg.connect(os.environ["DATABASE_URL"]) as other:
+    other.execute("SELECT 1")
+    found += people
+print(len(found))
+"""
+    done = run_python(code, **pooled | {"DATABASE_IS_POOLED": str(is_said).lower()})
+    assert done.stdout.strip() == (str(User.objects.count()) if is_said else ""), done.stderr
+    assert ("InvalidCursorName" in done.stderr) is not is_said
 
 
 def test_it_is_the_pooler_that_answers(pooled: dict[str, str]) -> None:

@@ -22,7 +22,7 @@ FOR_SOMEBODY = {"caller", "organization_id", "user_id"}
 
 @dataclass
 class Filters:
-    """While `watched`, each place at which one of them is called; while one is `removed`, it gives everything there."""
+    """Notes each place at which one of them is called; at the one that is `removed`, it gives every row."""
 
     removed: str | None = None
     reached: set[str] = field(default_factory=set)

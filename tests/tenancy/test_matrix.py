@@ -69,8 +69,10 @@ def test_nobody_of_ours_gets_at_anything_of_theirs(world: World) -> None:
 
 @pytest.mark.parametrize("deed", DEEDS, ids=lambda deed: deed.__name__)
 def test_what_is_done_for_ours_leaves_theirs_alone(world: World, deed: Callable[[World], Any]) -> None:
-    said, _ = undone(world, partial(deed, world))
+    before = rows_of(world.theirs.organization)
+    said, left = undone(world, partial(deed, world))
     assert said == DEEDS[deed]
+    assert left in (None, before)
 
 
 def problems(world: World, call: Call, answer: Answer) -> list[str]:

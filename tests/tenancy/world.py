@@ -18,7 +18,9 @@ from cerply.tracks.models import Item, Track
 from certificates import sharing
 from certificates.models import Certificate, ShareLink
 from gamification import sharing as shares
+from gamification.models import AtRiskEpisode, LearnerStanding
 from notifications.models import ManagerNotification, WebhookDelivery, WebhookEndpoint
+from notifications.webhooks import endpoints
 from tests.factories import (
     ACTOR,
     complete,
@@ -76,7 +78,13 @@ def make_world() -> World:
     theirs = _make_side(MARK, shared)
     ids = [list(map(str, rows.values_list("pk", flat=True))) for rows in _querysets_of(theirs.organization)]
     samples = frozenset(each[0] for each in ids if each)
-    return World(theirs, _make_side("ours", shared), shared, frozenset(chain.from_iterable(ids)), samples)
+    ours = _make_side("ours", shared)
+    # What jobs have still to do; and they have as many webhooks as may be.
+    AtRiskEpisode.objects.update(owed=True, told_at=None)
+    LearnerStanding.objects.update(badges_due=True)
+    for number in range(endpoints.MOST - 1):
+        make_endpoint(theirs.organization, f"https://{MARK}.example/{number}", "certificate.issued")
+    return World(theirs, ours, shared, frozenset(chain.from_iterable(ids)), samples)
 
 
 def rows_of(organization: Organization) -> dict[str, list[tuple[object, ...]]]:
